@@ -1,0 +1,74 @@
+"""What the scheduler says about policies and surveys."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from services.contracts.envelope import Event
+from services.contracts.tickets import Channel, Contact, TicketFacts
+
+StepKind = Literal["first", "reminder", "call"]
+SurveyEnd = Literal["answered", "declined", "cancelled", "expired", "unreachable"]
+
+
+class PolicyApproved(Event, frozen=True, kw_only=True):
+    """A version of a policy takes effect. `document` is the whole of it as JSON (`services.contracts.policy.Policy`)."""
+
+    TYPE = "huifang.policy.approved.v1"
+
+    policy: str
+    version: int
+    effective_from: datetime
+    document: str
+
+    @property
+    def subject(self) -> str:
+        return self.policy
+
+
+class SurveyDue(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """It is time for a step of a survey: the first message, a reminder, or the call.
+
+    `step` counts a survey's steps from 0 and is its natural key: hearing (survey, step) again changes nothing.
+    `policy`, `version` and `questionnaire` are pinned for the survey's life. `promised_by` is when the first contact
+    must have happened; `expires_at` when the page closes.
+    """
+
+    TYPE = "huifang.survey.due.v1"
+
+    survey: UUID
+    step: int
+    kind: StepKind
+    channel: Channel
+    name: str
+    policy: str
+    version: int
+    questionnaire: str
+    due_at: datetime
+    promised_by: datetime
+    expires_at: datetime
+    contact: Contact
+    source: str | None = None
+    ticket: str | None = None
+    closure: int | None = None
+    closed_at: datetime | None = None
+    facts: TicketFacts = TicketFacts()
+
+    @property
+    def subject(self) -> str:
+        return str(self.survey)
+
+
+class SurveyEnded(Event, frozen=True, kw_only=True):
+    """A survey's life is over. `cause` is why in the words of the ledger (`reopened`, `response`, `opted_out`, …)."""
+
+    TYPE = "huifang.survey.ended.v1"
+
+    survey: UUID
+    state: SurveyEnd
+    cause: str
+    ended_at: datetime
+
+    @property
+    def subject(self) -> str:
+        return str(self.survey)
