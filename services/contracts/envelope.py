@@ -15,7 +15,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def subject(self) -> str:
-        """What the event is about (ticket, survey, person, policy); also the Kafka key, so order is kept per subject."""
+        """What the event is about (ticket, survey, person, policy); the Kafka key too, so order is kept per subject."""
         raise NotImplementedError
 
 

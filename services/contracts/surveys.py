@@ -12,7 +12,7 @@ SurveyEnd = Literal["answered", "declined", "cancelled", "expired", "unreachable
 
 
 class PolicyApproved(Event, frozen=True, kw_only=True):
-    """A version of a policy takes effect. `document` is the whole of it as JSON (`services.contracts.policy.Policy`)."""
+    """A version of a policy takes effect. `document` is it whole, as JSON (`services.contracts.policy.Policy`)."""
 
     TYPE = "huifang.policy.approved.v1"
 
