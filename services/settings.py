@@ -1,0 +1,88 @@
+"""Every setting, declared once. Read once, in `main`, from `HUIFANG_*`; `HUIFANG_…_FILE` names a file that holds it."""
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from services.errors import ConfigurationError
+
+PREFIX = "HUIFANG_"
+
+
+class Settings(BaseModel):
+    """What an installation decides. Field `smtp_url` is the variable `HUIFANG_SMTP_URL`, and so on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: SecretStr = Field(description="postgresql://user:password@host:port/database")
+    database_connections: int = Field(default=10, ge=2, le=200, description="Connections that one process may hold.")
+    kafka: str = Field(description="Bootstrap addresses, host:port, comma-separated.")
+    kafka_partitions: int = Field(default=6, ge=1, le=1000, description="Partitions of topics that have to be created.")
+    kafka_replicas: int = Field(default=1, ge=1, le=7, description="Replicas of topics that have to be created.")
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="Kafka's security.protocol."
+    )
+    kafka_user: str | None = Field(default=None, description="SASL user (SCRAM-SHA-512).")
+    kafka_password: SecretStr | None = Field(default=None, description="SASL password.")
+    kafka_ca_file: Path | None = Field(default=None, description="Certificate authority of the brokers.")
+    keyring: SecretStr = Field(
+        description="Keys that seal personal data, newest first: id:base64 of 32 bytes, comma-separated."
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int | None = Field(default=None, description="Port to listen on; each room has its own default.")
+    public_url: str = Field(default="http://127.0.0.1:8000", description="What customers' links begin with.")
+    trusted_proxies: str = Field(default="", description="Addresses whose X-Forwarded-* headers are believed.")
+    docs: bool = Field(default=True, description="Whether /docs and /openapi.json exist (with a key).")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged.")
+    log_form: Literal["json", "console"] = Field(default="json", description="Shape of the log lines.")
+    policies: Path | None = Field(
+        default=None, description="Folder of policies to install at start; default: own pack."
+    )
+    mappings: Path | None = Field(default=None, description="Folder of further ITSM mappings.")
+    phone_region: str = Field(default="CN", description="Country of telephone numbers without a country code.")
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="smtp://user:password@host:port?tls=none|starttls|implicit; without it no mail leaves.",
+    )
+    mail_from: str = Field(default="satisfaction@example.com", description="Sender address of mails.")
+    sms_provider: Literal["none", "http", "twilio", "aliyun"] = Field(default="none", description="Who sends SMS.")
+    sms_url: str | None = Field(default=None, description="Address of the SMS gateway's API.")
+    sms_account: str | None = Field(default=None, description="Account, access key id or SID at the SMS provider.")
+    sms_secret: SecretStr | None = Field(default=None, description="Token or secret at the SMS provider.")
+    sms_sender: str | None = Field(default=None, description="Sender number, or approved signature.")
+    sms_template: str | None = Field(default=None, description="Approved template, where the provider demands one.")
+    sweep_patience: timedelta = Field(
+        default=timedelta(minutes=5), description="How long a sweeper waits for an echo before it says a thing again."
+    )
+    shutdown_seconds: float = Field(default=25, ge=1, le=300, description="Deadline of an ordered stop.")
+
+
+def read_settings(environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+    """The settings of this process; `overrides` (embedded mode, tests) win over the environment.
+
+    Raises `ConfigurationError` that names each wrong variable.
+    """
+    environment = os.environ if environment is None else environment
+    found: dict[str, object] = {}
+    for name in Settings.model_fields:
+        variable = PREFIX + name.upper()
+        if f"{variable}_FILE" in environment:
+            found[name] = _secret_file(f"{variable}_FILE", Path(environment[f"{variable}_FILE"]))
+        elif variable in environment:
+            found[name] = environment[variable]
+    try:
+        return Settings.model_validate({**found, **overrides})
+    except ValidationError as error:
+        lines = [f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False)]
+        raise ConfigurationError("\n".join(lines)) from None
+
+
+def _secret_file(variable: str, path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise ConfigurationError(f"{variable}: cannot read {path}: {error.strerror}") from error
