@@ -73,6 +73,10 @@ with gone as (delete from {room}.outbox where position = any($1::bigint[]))
 select position, topic, key, value from {room}.outbox
 where position > $2 order by position limit $3;
 
+-- name: delete_from_outbox
+-- Removes what has reached its topic.
+delete from {room}.outbox where position = any($1::bigint[]);
+
 -- name: measure_outbox
 -- Rows that wait, and the age in seconds of the oldest.
 select count(*) as rows, coalesce(extract(epoch from clock_timestamp() - min(said_at)), 0)::float8 as oldest

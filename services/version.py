@@ -1,0 +1,3 @@
+"""The version of the running code."""
+
+VERSION = "0.1.0"
