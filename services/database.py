@@ -54,7 +54,7 @@ class PutAside(NamedTuple):
 class Transaction:
     """One unit of work: everything in it becomes true together, the events that it says included."""
 
-    def __init__(self, connection: asyncpg.Connection[Record], room: str, now: datetime) -> None:
+    def __init__(self, connection: "asyncpg.Connection[Record]", room: str, now: datetime) -> None:
         self._connection = connection
         self.room = room
         self.now = now
@@ -103,7 +103,7 @@ class Transaction:
 class Database:
     """The pool. `now` of each transaction comes from `clock`."""
 
-    def __init__(self, pool: asyncpg.Pool[Record], clock: Clock) -> None:
+    def __init__(self, pool: "asyncpg.Pool[Record]", clock: Clock) -> None:
         self._pool = pool
         self._clock = clock
         self._listeners: dict[str, asyncio.Event] = {}
@@ -167,7 +167,7 @@ class Database:
                 return await work(transaction)
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[asyncpg.Connection[Record]]:
+    async def _connection(self) -> AsyncIterator["asyncpg.Connection[Record]"]:
         try:
             connection = await self._pool.acquire(timeout=ACQUIRE_SECONDS)
         except TRANSIENT as error:
@@ -191,5 +191,5 @@ class Database:
                 await self._pool.release(connection, timeout=ACQUIRE_SECONDS)
 
 
-async def _nothing_to_reset(connection: asyncpg.Connection[Record]) -> None:
+async def _nothing_to_reset(connection: "asyncpg.Connection[Record]") -> None:
     """The house uses no session state (no SET, LISTEN, cursor or session lock), so a connection needs no reset."""

@@ -38,7 +38,7 @@ def migrations(packages: Sequence[str] = ROOMS) -> list[Migration]:
     ]
 
 
-async def pending(connection: asyncpg.Connection[asyncpg.Record], packages: Sequence[str] = ROOMS) -> list[Migration]:
+async def pending(connection: "asyncpg.Connection[asyncpg.Record]", packages: Sequence[str] = ROOMS) -> list[Migration]:
     """What is not applied yet. Raises `ConfigurationError` where an applied file was changed afterwards."""
     await connection.execute(SQL["create_migration_table"])
     applied = {(row["room"], row["name"]): row["checksum"] for row in await connection.fetch(SQL["list_migrations"])}
