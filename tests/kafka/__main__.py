@@ -10,7 +10,7 @@ PORT = 9092
 
 def main() -> None:
     if why := missing():
-        sys.exit(f"Apache Kafka needs Java 17 and Maven: {why}. On Debian: apt-get install openjdk-17-jre-headless maven")
+        sys.exit(f"Apache Kafka needs Java 17 and Maven: {why}. Debian: apt-get install openjdk-17-jre-headless maven")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     folder = CACHE / "node"
     folder.mkdir(parents=True, exist_ok=True)
