@@ -32,11 +32,11 @@ class FastClock:
 
     def __init__(self, start: datetime, speed: float) -> None:
         self._start = start.astimezone(UTC)
-        self._speed = speed
+        self.speed = speed
         self._started = time.monotonic()
 
     def now(self) -> datetime:
-        return self._start + timedelta(seconds=(time.monotonic() - self._started) * self._speed)
+        return self._start + timedelta(seconds=(time.monotonic() - self._started) * self.speed)
 
     def place(self, at: datetime) -> datetime:
         """As old on this clock as `at` is by the machine's, so that what happens now outside happens now in here.

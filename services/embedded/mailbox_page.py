@@ -1,0 +1,143 @@
+"""The mailbox's pages: the words in both languages, how a time is shown, and the templates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from services.embedded.message import Piece, is_survey, pieces
+from services.embedded.store import Count, Heading, Message
+from services.pages import render
+
+Language = Literal["zh", "en"]
+View = Literal["page", "text"]
+
+WEEKDAYS = {"zh": "一二三四五六日", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+WORDS = {
+    "en": {
+        "mailbox": "Mailbox",
+        "purpose": "What customers would have received. Nothing leaves this machine.",
+        "mails": "mails",
+        "texts": "SMS",
+        "mail": "Mail",
+        "text": "SMS",
+        "business_time": "Business time",
+        "times_as_fast": "times as fast",
+        "empty": "No message yet",
+        "empty_hint": "The first one arrives when the survey of a closed ticket is due.",
+        "choose": "Choose a message to read it",
+        "back": "All messages",
+        "older": "Older",
+        "newest": "Newest",
+        "from": "From",
+        "to": "To",
+        "as_page": "Page",
+        "as_text": "Text",
+        "open_survey": "Open the survey",
+        "mail_content": "The mail",
+        "other_language": "中文",
+    },
+    "zh": {
+        "mailbox": "收件箱",
+        "purpose": "这里显示客户本应收到的消息，不会真正发出。",
+        "mails": "封邮件",
+        "texts": "条短信",
+        "mail": "邮件",
+        "text": "短信",
+        "business_time": "业务时间",
+        "times_as_fast": "倍速",
+        "empty": "还没有消息",
+        "empty_hint": "已关闭工单的调查到期时，第一条消息就会出现。",
+        "choose": "选择一条消息查看",
+        "back": "全部消息",
+        "older": "更早",
+        "newest": "最新",
+        "from": "发件人",
+        "to": "收件人",
+        "as_page": "网页",
+        "as_text": "纯文本",
+        "open_survey": "打开调查问卷",
+        "mail_content": "邮件内容",
+        "other_language": "English",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The left side: a page of the newest messages, how many there are, and what time it is."""
+
+    headings: Sequence[Heading]
+    count: Count
+    older: int | None
+    begins_with_newest: bool
+    now: datetime
+    speed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The right side: the chosen message; for an SMS with all that went to the same number."""
+
+    message: Message
+    conversation: Sequence[Message]
+    view: View
+
+    @property
+    def survey(self) -> str | None:
+        """The link to the survey page."""
+        return next((link for link in self.message.links if is_survey(link)), None)
+
+
+def show(language: Language, listing: Listing, reading: Reading | None) -> str:
+    """The whole page."""
+    return _render("mailbox.html", language, listing, reading.message.id if reading else None, reading=reading)
+
+
+def show_list(language: Language, listing: Listing, chosen: object) -> str:
+    """The list alone, for the page's script."""
+    return _render("list.html", language, listing, chosen)
+
+
+def clock(at: datetime, language: Language) -> str:
+    """A moment in the machine's own time zone, with the day of the week."""
+    local = at.astimezone()
+    if language == "zh":
+        return f"{local.month}月{local.day}日 周{WEEKDAYS['zh'][local.weekday()]} {local:%H:%M}"
+    return f"{WEEKDAYS['en'][local.weekday()]} {local.day} {MONTHS[local.month - 1]} {local:%H:%M}"
+
+
+def full_clock(at: datetime, language: Language) -> str:
+    """The same with year and time zone."""
+    local = at.astimezone()
+    if language == "zh":
+        return f"{local.year}年{clock(at, language)}（UTC{local.isoformat()[-6:]}）"
+    return f"{clock(at, language)}, {local.year} (UTC{local.isoformat()[-6:]})"
+
+
+def language_of(asked: str | None, accepted: str) -> Language:
+    """The language asked for, or else the browser's own; English for all others."""
+    if asked in ("zh", "en"):
+        return "zh" if asked == "zh" else "en"
+    return "zh" if accepted.strip().lower().startswith("zh") else "en"
+
+
+def _render(template: str, language: Language, listing: Listing, chosen: object, **values: object) -> str:
+    return render(
+        "services.embedded",
+        template,
+        language=language,
+        words=WORDS[language],
+        listing=listing,
+        chosen=chosen,
+        clock=lambda at: clock(at, language),
+        full_clock=lambda at: full_clock(at, language),
+        pieces=_pieces,
+        **values,
+    )
+
+
+def _pieces(text: str) -> list[Piece]:
+    return list(pieces(text))
