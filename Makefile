@@ -34,7 +34,7 @@ bench: .venv/.installed-dev ## Measure each flow beside its limit.
 lock: ## Renew the locked versions (needs the network).
 	test -x .cache/uv/bin/uv || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; }
 	for name in requirements requirements-build requirements-dev; do \
-	  .cache/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  .cache/uv/bin/uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header --output-file $$name.lock $$name.in || exit 1; \
 	done
 

@@ -16,13 +16,13 @@ import pytest
 from services.clock import DrivenClock
 from services.contracts.topics import topics
 from services.database import Database
+from services.embedded.broker import open_broker
 from services.house import House
 from services.migrate import ROOMS, migrate
 from services.seal import KeyRing, Seal
 from services.settings import Settings
 from tests.kafka import server
-from tests.kafka.embedded import embedded_broker
-from tests.kafka.topics import renew
+from tests.kafka.topics import PARTITIONS, renew
 from tests.postgres import PostgreSQL
 
 ROOT = Path(__file__).parents[1]
@@ -47,11 +47,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "real_kafka: needs Apache Kafka itself; skipped on the embedded broker")
 
 
-def pytest_report_header(config: pytest.Config) -> list[str]:
-    why = _why_embedded(config)
-    if why is None:
-        return ["kafka: Apache Kafka from its jars (deploy/kafka)"]
-    return [f"kafka: !!! EMBEDDED BROKER, not Apache Kafka: {why}. Tests marked real_kafka are skipped. !!!"]
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"kafka: {_loudly(config) or 'Apache Kafka from its jars (deploy/kafka)'}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if warning := _loudly(config):
+        terminalreporter.section("not on Apache Kafka", yellow=True, bold=True)
+        terminalreporter.line(warning, yellow=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -59,6 +62,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("real_kafka"):
                 item.add_marker(pytest.mark.skip(reason=f"needs Apache Kafka: {why}"))
+
+
+def _loudly(config: pytest.Config) -> str | None:
+    why = _why_embedded(config)
+    return why and f"!!! EMBEDDED BROKER, not Apache Kafka: {why}. Tests marked real_kafka are skipped. !!!"
 
 
 def _why_embedded(config: pytest.Config) -> str | None:
@@ -132,12 +140,13 @@ def apache_kafka() -> Iterator[server.Kafka]:
 @pytest.fixture
 def kafka(request: pytest.FixtureRequest) -> Iterator[str]:
     """The bootstrap address of a broker that has the flow's topics, empty, and no consumer groups."""
+    names = [name for topic in topics() for name in (topic, f"{topic}.dead")]
     if _why_embedded(request.config):
-        with embedded_broker() as bootstrap:
+        with open_broker(dict.fromkeys(names, PARTITIONS)) as bootstrap:
             yield bootstrap
     else:
         apache_kafka: server.Kafka = request.getfixturevalue("apache_kafka")
-        renew(apache_kafka.bootstrap, [name for topic in topics() for name in (topic, f"{topic}.dead")])
+        renew(apache_kafka.bootstrap, names)
         yield apache_kafka.bootstrap
 
 
