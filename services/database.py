@@ -1,46 +1,60 @@
 """PostgreSQL: one pool a process, every call with a deadline, transactions opened and ended here and nowhere else."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import asyncpg
-import structlog
 from asyncpg.connect_utils import SessionAttribute
 
 from services.clock import Clock
 from services.contracts.envelope import Event, encode
 from services.contracts.topics import topic_of
-from services.errors import Unavailable
+from services.errors import ConfigurationError, Unavailable
 from services.identifiers import uuid7
-
-log = structlog.get_logger(__name__)
+from services.statements import Statements
 
 Record = asyncpg.Record
 Result = TypeVar("Result")
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[Record] | asyncpg.pool.PoolConnectionProxy[Record]
 
-ACQUIRE_SECONDS = 2.5
-COMMAND_SECONDS = 10.0
+SQL = Statements("services")
+ANSWER_SECONDS = 2.5
+COMMAND_SECONDS = 8.0
 OUTBOX_COLUMNS = ("topic", "key", "value")
+SESSION = {
+    "application_name": "huifang",
+    "idle_in_transaction_session_timeout": "60s",
+    # A little later than our own deadline: a statement that nobody waits for any more ends all the same.
+    "statement_timeout": "10s",
+}
 
 TRANSIENT = (
-    OSError,
     TimeoutError,
+    ConnectionError,
     asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.SerializationError,
-    asyncpg.DeadlockDetectedError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.PostgresSystemError,
+    asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InvalidCachedStatementError,
-    asyncpg.DiskFullError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InternalClientError,
 )
 """Failures after which the same transaction may succeed; nothing of it was kept, or its natural keys will show it."""
+UNREACHABLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""Whatever can keep a connection from coming about."""
+MISCONFIGURED = (
+    asyncpg.ClientConfigurationError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+)
+"""Those among them that waiting does not cure."""
 
 
 class PutAside(NamedTuple):
@@ -54,8 +68,9 @@ class PutAside(NamedTuple):
 class Transaction:
     """One unit of work: everything in it becomes true together, the events that it says included."""
 
-    def __init__(self, connection: "asyncpg.Connection[Record]", room: str, now: datetime) -> None:
+    def __init__(self, connection: "Connection", room: str, now: datetime, patience: float) -> None:
         self._connection = connection
+        self._patience = patience
         self.room = room
         self.now = now
         self.said: list[Event] = []
@@ -63,19 +78,19 @@ class Transaction:
 
     async def fetch(self, statement: str, *arguments: object) -> list[Record]:
         """All rows."""
-        return await self._connection.fetch(statement, *arguments)
+        return await self._connection.fetch(statement, *arguments, timeout=self._patience)
 
     async def fetchrow(self, statement: str, *arguments: object) -> Record | None:
         """The first row."""
-        return await self._connection.fetchrow(statement, *arguments)
+        return await self._connection.fetchrow(statement, *arguments, timeout=self._patience)
 
     async def fetchval(self, statement: str, *arguments: object) -> Any:
         """The first column of the first row."""
-        return await self._connection.fetchval(statement, *arguments)
+        return await self._connection.fetchval(statement, *arguments, timeout=self._patience)
 
     async def execute(self, statement: str, *arguments: object) -> str:
         """Runs a statement and returns PostgreSQL's word for what it did."""
-        return await self._connection.execute(statement, *arguments)
+        return await self._connection.execute(statement, *arguments, timeout=self._patience)
 
     async def copy(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Binary COPY into `schema.table`: the fastest way in, where no row can conflict."""
@@ -110,21 +125,19 @@ class Database:
 
     @classmethod
     async def open(cls, url: str, clock: Clock, connections: int = 10) -> "Database":
-        """Connects. Raises `Unavailable` where no server answers."""
-        try:
+        """Connects. Raises `Unavailable` where no server answers, `ConfigurationError` where it lets nobody in."""
+        with reaching():
             pool = await asyncpg.create_pool(
                 url,
                 min_size=1,
                 max_size=connections,
                 command_timeout=COMMAND_SECONDS,
-                timeout=ACQUIRE_SECONDS,
+                timeout=ANSWER_SECONDS,
                 record_class=Record,
                 reset=_nothing_to_reset,
                 target_session_attrs=SessionAttribute.read_write,
-                server_settings={"application_name": "huifang", "idle_in_transaction_session_timeout": "60000"},
+                server_settings=SESSION,
             )
-        except TRANSIENT as error:
-            raise Unavailable(f"PostgreSQL does not answer: {error or type(error).__name__}") from error
         return cls(pool, clock)
 
     async def close(self) -> None:
@@ -139,23 +152,36 @@ class Database:
         return self._listeners.setdefault(room, asyncio.Event())
 
     @asynccontextmanager
-    async def transaction(self, room: str) -> AsyncIterator[Transaction]:
+    async def transaction(self, room: str, patience: float = COMMAND_SECONDS) -> AsyncIterator[Transaction]:
         """Opens a transaction for a room and commits it at the end; rolls back on any error.
 
-        Raises `Unavailable` where the database failed or did not answer in time.
+        Each of its statements has `patience` seconds. Raises `Unavailable` where the database failed or was late.
         """
-        async with self._connection() as connection, connection.transaction():
-            transaction = Transaction(connection, room, self._clock.now())
-            yield transaction
-            await transaction.write_outbox()
+        deadline = asyncio.get_running_loop().time() + ANSWER_SECONDS
+        async with self._connection() as connection:
+            # A frozen server shows here, and soon: the statements proper may take longer.
+            left = max(0.25, deadline - asyncio.get_running_loop().time())
+            await connection.execute(SQL["begin"], timeout=left)
+            transaction = Transaction(connection, room, self._clock.now(), patience)
+            try:
+                yield transaction
+                await transaction.write_outbox()
+            except Exception as error:
+                if not _is_transient(error, connection):
+                    await connection.execute(SQL["roll_back"])
+                raise
+            await connection.execute(SQL["commit"])
         if transaction.said:
             self.said_by(room).set()
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Transaction]:
-        """A connection for single reads, each its own snapshot. Raises `Unavailable` as above."""
+    async def reading(self, patience: float = ANSWER_SECONDS) -> AsyncIterator[Transaction]:
+        """A connection for single reads, each its own snapshot and each with `patience` seconds.
+
+        Raises `Unavailable` as above.
+        """
         async with self._connection() as connection:
-            yield Transaction(connection, "", self._clock.now())
+            yield Transaction(connection, "", self._clock.now(), patience)
 
     async def run(self, room: str, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
         """Does `work` in a transaction, and once more where the first try met a transient failure."""
@@ -167,29 +193,56 @@ class Database:
                 return await work(transaction)
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator["asyncpg.Connection[Record]"]:
+    async def _connection(self) -> AsyncIterator["Connection"]:
         try:
-            connection = await self._pool.acquire(timeout=ACQUIRE_SECONDS)
-        except TRANSIENT as error:
-            raise Unavailable(f"no connection to PostgreSQL: {error or type(error).__name__}") from error
-        broken = True
+            connection = await self._pool.acquire(timeout=ANSWER_SECONDS)
+        except UNREACHABLE as error:
+            raise Unavailable(f"no connection to PostgreSQL: {_word(error)}") from error
+        clean = False
         try:
-            yield connection  # type: ignore[misc]
-            broken = False
-        except TRANSIENT as error:
+            yield connection
+            clean = True
+        except Exception as error:
+            if not _is_transient(error, connection):
+                clean = not _is_lost(connection) and not connection.is_in_transaction()
+                raise
             if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
                 await self._pool.expire_connections()
-            raise Unavailable(f"PostgreSQL failed: {error or type(error).__name__}") from error
-        except (Exception, asyncio.CancelledError):
-            broken = connection.is_closed() or connection.is_in_transaction()
-            raise
+            raise Unavailable(f"PostgreSQL failed: {_word(error)}") from error
         finally:
-            # A frozen server never answers a polite close: what may be broken is cut off.
-            if broken:
-                connection.terminate()
-            with suppress(*TRANSIENT):
-                await self._pool.release(connection, timeout=ACQUIRE_SECONDS)
+            # A frozen server never answers a polite close: what may be broken (or was cancelled) is cut off.
+            with suppress(*UNREACHABLE):
+                if not clean and not _is_lost(connection):
+                    connection.terminate()
+                await self._pool.release(connection, timeout=ANSWER_SECONDS)
 
 
-async def _nothing_to_reset(connection: "asyncpg.Connection[Record]") -> None:
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Says in the house's own errors what keeps a connection from coming about."""
+    try:
+        yield
+    except MISCONFIGURED as error:
+        raise ConfigurationError(f"HUIFANG_DATABASE_URL: {error}") from error
+    except UNREACHABLE as error:
+        raise Unavailable(f"PostgreSQL does not answer: {_word(error)}") from error
+
+
+def _is_transient(error: Exception, connection: "Connection") -> bool:
+    # asyncpg tells by the same class that a connection was lost and that an argument is wrong.
+    return isinstance(error, TRANSIENT) or (isinstance(error, asyncpg.InterfaceError) and _is_lost(connection))
+
+
+def _is_lost(connection: "Connection") -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:  # the pool has taken it back already
+        return True
+
+
+def _word(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+async def _nothing_to_reset(connection: "Connection") -> None:
     """The house uses no session state (no SET, LISTEN, cursor or session lock), so a connection needs no reset."""

@@ -1,3 +1,15 @@
+-- name: begin
+-- Opens a transaction.
+begin;
+
+-- name: commit
+-- Makes it true.
+commit;
+
+-- name: roll_back
+-- Makes it untrue.
+rollback;
+
 -- name: find_api_key
 -- The name and role behind a bearer key's hash, unless it was revoked.
 select name, role from services.api_key where key_hash = $1 and revoked_at is null;

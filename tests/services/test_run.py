@@ -1,8 +1,4 @@
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import httpx
-import pytest
 
 from services import run
 from services.contracts.tickets import TicketClosed
