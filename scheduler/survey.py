@@ -1,0 +1,281 @@
+"""The life of a survey: `planned → due → sent → answered`, its other ends, and what is to be done next.
+
+    planned      its first contact is to come
+    due          a first contact was ordered and nobody was reached yet
+    sent         somebody was reached: a message was accepted by a provider, or may have been (`uncertain`)
+    answered · declined · cancelled · expired · unreachable   the ends
+
+What is heard changes a survey the same way in whatever order it comes, and as often. An answer is the strongest end:
+it counts even where the survey was ended before it arrived. Of the other ends the earliest stands.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, tzinfo
+from typing import Literal, NamedTuple, TypeVar
+from uuid import UUID
+
+from scheduler.policy import PlannedStep, Rule, Schedule
+from services.contracts.deliveries import DeliveryOutcome
+from services.contracts.surveys import SurveyEnd
+from services.contracts.tickets import Channel
+
+State = Literal["planned", "due", "sent", "answered", "declined", "cancelled", "expired", "unreachable"]
+StepState = Literal["said"] | DeliveryOutcome
+Cause = Literal[
+    "due",
+    "delivery",
+    "response",
+    "opted_out",
+    "reopened",
+    "by_hand",
+    "no_answer",
+    "person_limit",
+    "too_late",
+]
+"""Why a survey moved, in the words of the ledger."""
+
+OPEN: frozenset[State] = frozenset({"planned", "due", "sent"})
+GRACE = timedelta(hours=2)
+"""How long a message that was ordered may be without news before the service desk is asked to call."""
+
+Place = TypeVar("Place")
+
+_MESSAGES: frozenset[Channel] = frozenset({"sms", "email"})
+_GOOD: frozenset[StepState | None] = frozenset({"accepted", "delivered", "uncertain"})
+_WAITING: frozenset[StepState | None] = frozenset({"said", "listed"})
+_RISING: tuple[StepState | None, ...] = (
+    None,
+    "said",
+    "listed",
+    "suppressed",
+    "uncertain",
+    "accepted",
+    "failed",
+    "delivered",
+    "bounced",
+)
+_RANK = {state: rank for rank, state in enumerate(_RISING)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """A survey as it stands. `steps` and `reported` have one place for each step of the rule.
+
+    `asked_at` is when the person is, or was, asked first: what the limit per person counts; None where the survey
+    ended before anything was said. `next_step` equal to the number of steps is the end of the survey's time.
+    """
+
+    id: UUID
+    state: State
+    channels: tuple[Channel, ...]
+    zone: tzinfo | None
+    promised_by: datetime
+    expires_at: datetime
+    asked_at: datetime | None
+    contacted_at: datetime | None = None
+    ended_at: datetime | None = None
+    steps: tuple[StepState | None, ...]
+    reported: tuple[datetime | None, ...]
+    next_step: int | None
+    next_at: datetime | None
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN
+
+    @property
+    def is_untold(self) -> bool:
+        """Whether nothing was ever said about it to anybody."""
+        return not any(self.steps)
+
+
+class Turn(NamedTuple):
+    """What a survey that came up becomes, why, and the step to be said now (None: nothing)."""
+
+    survey: Survey
+    cause: Cause
+    step: PlannedStep | None = None
+
+
+def planned(
+    rule: Rule, plan: Schedule, survey: UUID, channels: Sequence[Channel], zone: tzinfo | None, now: datetime
+) -> Survey:
+    """A new survey."""
+    places = len(rule.steps)
+    new = Survey(
+        id=survey,
+        state="planned",
+        channels=tuple(channels),
+        zone=zone,
+        promised_by=plan.promised_by,
+        expires_at=plan.expires_at,
+        asked_at=plan.first_at,
+        steps=(None,) * places,
+        reported=(None,) * places,
+        next_step=None,
+        next_at=None,
+    )
+    return follow(rule, new, now)
+
+
+def replanned(rule: Rule, survey: Survey, plan: Schedule, now: datetime) -> Survey:
+    """The survey after its ticket turned out to have been closed earlier, or its person to be reached otherwise.
+
+    The promise moves with the closing; the first contact and the end only as long as nothing was said.
+    """
+    if not survey.is_open:
+        return survey
+    survey = replace(survey, promised_by=plan.promised_by)
+    if survey.is_untold:
+        survey = replace(survey, asked_at=plan.first_at, expires_at=plan.expires_at)
+    return follow(rule, survey, now)
+
+
+def come_up(rule: Rule, survey: Survey, step: int, now: datetime, *, opted_out: bool, over_limit: bool) -> Turn:
+    """What becomes of a survey whose step was due: checked again, because much may have happened since it was planned.
+
+    A turn with the same survey and no step means that the step was done, moved or ended meanwhile. `over_limit` counts
+    only for a first contact.
+    """
+    if not survey.is_open or survey.next_step != step or survey.next_at is None or survey.next_at > now:
+        return Turn(survey, "due")
+    if opted_out:
+        return Turn(ended(survey, "declined", now), "opted_out")
+    if step == len(rule.steps) or now >= survey.expires_at:
+        return Turn(ended(survey, "expired", now), "no_answer")
+    if survey.is_untold and over_limit:
+        return Turn(ended(survey, "cancelled", now), "person_limit")
+    if rule.almanac.is_quiet(now, survey.zone):
+        return Turn(replace(survey, next_at=rule.almanac.allowed_from(now, survey.zone)), "due")
+    said = replace(
+        survey,
+        state="due" if survey.state == "planned" else survey.state,
+        asked_at=now if survey.is_untold else survey.asked_at,
+        steps=_put(survey.steps, step, "said"),
+    )
+    return Turn(follow(rule, said, now), "due", channelled(rule, said, step))
+
+
+def channelled(rule: Rule, survey: Survey, step: int) -> PlannedStep:
+    """The step with its channel: a reminder goes the way on which the person was reached."""
+    known = rule.steps[step]
+    return known if known.channel else known._replace(channel=_reached_by(rule, survey) or "email")
+
+
+def unanswered_steps(rule: Rule, survey: Survey) -> list[PlannedStep]:
+    """Steps that were said and of which nothing was heard."""
+    return [channelled(rule, survey, number) for number, state in enumerate(survey.steps) if state == "said"]
+
+
+def reported(rule: Rule, survey: Survey, step: int, outcome: DeliveryOutcome, at: datetime, now: datetime) -> Survey:
+    """The survey once the notifier told how a step went at `at`."""
+    if not 0 <= step < len(survey.steps):
+        return survey
+    known, before = survey.steps[step], survey.reported[step]
+    latest = outcome if _RANK[outcome] >= _RANK[known] else known
+    if {latest, known, outcome} <= _GOOD and before is not None:
+        at = min(at, before)  # contact was made when it was first accepted
+    elif latest != outcome:
+        return survey
+    elif latest == known and before is not None:
+        at = min(at, before)
+    changed = replace(survey, steps=_put(survey.steps, step, latest), reported=_put(survey.reported, step, at))
+    changed = _contact(changed)
+    if not changed.is_open:
+        return changed
+    state: State = "sent" if changed.contacted_at else "planned" if changed.is_untold else "due"
+    return follow(rule, replace(changed, state=state), now)
+
+
+def ended(survey: Survey, state: SurveyEnd, at: datetime) -> Survey:
+    """The survey after something that ends it happened at `at`; the stronger or earlier end stands."""
+    if survey.ended_at is not None and _strength(survey.state, survey.ended_at) >= _strength(state, at):
+        return survey
+    released = survey.is_untold and state != "answered"
+    asked_at = None if released else survey.asked_at
+    return _contact(replace(survey, state=state, ended_at=at, asked_at=asked_at, next_step=None, next_at=None))
+
+
+def follow(rule: Rule, survey: Survey, now: datetime) -> Survey:
+    """The open survey with what is to be done next, or ended as unreachable where nothing is left to try."""
+    steps = _after_contact(rule, survey, now) if survey.contacted_at else _before_contact(rule, survey, now)
+    if steps is None:
+        return ended(survey, "unreachable", now)
+    coming = [(at, number) for at, number in steps if at < survey.expires_at]
+    at, number = min(coming, default=(survey.expires_at, len(rule.steps)))
+    return replace(survey, next_step=number, next_at=at)
+
+
+def _before_contact(rule: Rule, survey: Survey, now: datetime) -> list[tuple[datetime, int]] | None:
+    """Steps that may reach the person, with their times; None where all was tried in vain."""
+    first, call = _next_first(rule, survey), _next_call(rule, survey)
+    if survey.is_untold and survey.asked_at is not None:
+        now = max(now, survey.asked_at) if first is None else survey.asked_at
+    elif any(state in _WAITING for state in survey.steps):
+        return [] if call is None else [(_call_in_time(rule, survey, _call_planned(rule, survey, now)), call.number)]
+    if first is not None:
+        return [(rule.almanac.allowed_from(now, survey.zone), first.number)]
+    return None if call is None else [(_call_in_time(rule, survey, now), call.number)]
+
+
+def _after_contact(rule: Rule, survey: Survey, now: datetime) -> list[tuple[datetime, int]]:
+    """Steps that may bring the answer of a person who was reached, with their times."""
+    contacted_at = survey.contacted_at or now
+    reminders = [
+        (rule.almanac.allowed_from(rule.almanac.after(contacted_at, step.span), survey.zone), step.number)
+        for step in rule.steps
+        if step.kind == "reminder" and step.span is not None and survey.steps[step.number] is None
+    ]
+    # After a standstill the last of the reminders that were missed is enough.
+    missed = [reminder for reminder in reminders if reminder[0] <= now][:-1]
+    steps = [reminder for reminder in reminders if reminder not in missed and _reached_by(rule, survey)]
+    call = _next_call(rule, survey)
+    if call is not None:
+        at = max(_call_planned(rule, survey, contacted_at), contacted_at + GRACE)
+        steps.append((rule.almanac.working_from(at), call.number))
+    return steps
+
+
+def _next_first(rule: Rule, survey: Survey) -> PlannedStep | None:
+    untried = (step for step in rule.steps if step.kind == "first" and survey.steps[step.number] is None)
+    return next((step for step in untried if step.channel in survey.channels), None)
+
+
+def _next_call(rule: Rule, survey: Survey) -> PlannedStep | None:
+    last = rule.steps[-1]
+    return last if last.kind == "call" and "call" in survey.channels and survey.steps[last.number] is None else None
+
+
+def _call_planned(rule: Rule, survey: Survey, now: datetime) -> datetime:
+    """When the policy wants the call: so long before the deadline, and not at once after a message."""
+    span = rule.steps[-1].span
+    return max(rule.almanac.before(survey.promised_by, span) if span else now, now + GRACE)
+
+
+def _call_in_time(rule: Rule, survey: Survey, at: datetime) -> datetime:
+    """The call to somebody whom nothing reached: before the deadline if at all possible, best in working hours."""
+    working, allowed = rule.almanac.working_from(at), rule.almanac.allowed_from(at, survey.zone)
+    return allowed if allowed <= survey.promised_by < working else working
+
+
+def _reached_by(rule: Rule, survey: Survey) -> Channel | None:
+    """The channel for a reminder: that of the contact, else the first that takes messages."""
+    firsts = [step for step in rule.steps if step.kind == "first" and step.channel in _MESSAGES & {*survey.channels}]
+    good = [step for step in firsts if survey.steps[step.number] in _GOOD]
+    return next((step.channel for step in (*good[::-1], *firsts)), None)
+
+
+def _contact(survey: Survey) -> Survey:
+    """The survey with its contact: the earliest message that came through, or else the answer."""
+    good = [at for state, at in zip(survey.steps, survey.reported, strict=True) if state in _GOOD and at is not None]
+    answered_at = survey.ended_at if survey.state == "answered" else None
+    return replace(survey, contacted_at=min(good, default=answered_at))
+
+
+def _strength(state: State, at: datetime) -> tuple[bool, float, State]:
+    return state == "answered", -at.timestamp(), state
+
+
+def _put(places: tuple[Place, ...], place: int, value: Place) -> tuple[Place, ...]:
+    return (*places[:place], value, *places[place + 1 :])
