@@ -7,6 +7,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from services.contracts.document import Document, Finding, Path, Place
+from services.contracts.part import SEVERAL
 
 _READ = "docs/policy.md describes every key"
 _TYPES: dict[str, tuple[str, str]] = {
@@ -28,7 +29,17 @@ _TYPES: dict[str, tuple[str, str]] = {
 
 def explain(errors: Sequence[ErrorDetails], document: Document, schema: dict[str, Any]) -> list[Finding]:
     """One finding for each error, at its place in the document; `schema` is the JSON Schema of the language."""
-    return [_finding(error, document, schema) for error in errors]
+    return [finding for error in errors for finding in _findings(error, document, schema)]
+
+
+def _findings(error: ErrorDetails, document: Document, schema: dict[str, Any]) -> list[Finding]:
+    if error["type"] != SEVERAL:
+        return [_finding(error, document, schema)]
+    found = []
+    for fault in error.get("ctx", {})["faults"]:
+        place = document.values.get(_known((*error["loc"], *fault.at), document), Place(1, 1))
+        found.append(Finding(place, fault.message, fault.remedy))
+    return found
 
 
 def _finding(error: ErrorDetails, document: Document, schema: dict[str, Any]) -> Finding:
@@ -74,7 +85,7 @@ def _choice(error: ErrorDetails, keys: Sequence[str]) -> tuple[str, str]:
 
 
 def _no_step(error: ErrorDetails, keys: Sequence[str]) -> tuple[str, str]:
-    return "a step that is none of first, reminder, call", "Write it like - first: [sms, email]"
+    return "a step that is none of first, reminder, call, visit", "Write it like - first: [sms, email]"
 
 
 _SPECIAL: dict[str, Callable[[ErrorDetails, Sequence[str]], tuple[str, str]]] = {

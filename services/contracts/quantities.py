@@ -22,8 +22,11 @@ _LARGEST = 100_000
 _NUMBER = r"(0|[1-9][0-9]{0,5})"
 _SPAN = re.compile(rf"{_NUMBER} ?([a-z]+(?: [a-z]+)?)")
 _RATE = re.compile(rf"{_NUMBER} in ([^ ].*)")
-_HOURS = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])")
+_CLOCK = r"([01][0-9]|2[0-3]):([0-5][0-9])"
+_HOURS = re.compile(rf"{_CLOCK}-{_CLOCK}")
 _SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%")
+SPAN_PATTERN = rf"{_NUMBER} ?({'|'.join(sorted(_UNITS, key=len, reverse=True))})"
+"""What `read_span` reads, for the JSON Schema."""
 
 
 class Span(NamedTuple):
@@ -144,24 +147,40 @@ def _read_before(text: Any) -> Span:
     return read_span(text.removesuffix(" before deadline"))
 
 
-def _schema(*examples: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "examples": list(examples)})
+def described(pattern: str, *examples: str, number: bool = False) -> WithJsonSchema:
+    """How the JSON Schema tells editors what such a text looks like; with `number` a bare one will do too."""
+    text: dict[str, Any] = {"type": "string", "pattern": f"^(?:{pattern})$", "examples": list(examples)}
+    return WithJsonSchema({"anyOf": [text, {"type": "integer", "minimum": 1}]} if number else text)
 
 
-SpanText = Annotated[Span, PlainValidator(read_span), PlainSerializer(str), _schema("2h", "2d", "8 working hours")]
+SpanText = Annotated[
+    Span, PlainValidator(read_span), PlainSerializer(str), described(SPAN_PATTERN, "2h", "2d", "8 working hours")
+]
 AfterText = Annotated[
-    Span, PlainValidator(_read_after), PlainSerializer(lambda span: f"after {span}"), _schema("after 24h")
+    Span,
+    PlainValidator(_read_after),
+    PlainSerializer(lambda span: f"after {span}"),
+    described(f"after {SPAN_PATTERN}", "after 24h"),
 ]
 BeforeText = Annotated[
     Span,
     PlainValidator(_read_before),
     PlainSerializer(lambda span: f"{span} before deadline"),
-    _schema("8 working hours before deadline"),
+    described(f"{SPAN_PATTERN} before deadline", "8 working hours before deadline"),
 ]
 DurationText = Annotated[
-    timedelta, PlainValidator(read_duration), PlainSerializer(write_duration), _schema("30m", "2h", "7d")
+    timedelta,
+    PlainValidator(read_duration),
+    PlainSerializer(write_duration),
+    described(SPAN_PATTERN, "30m", "2h", "7d"),
 ]
-RateText = Annotated[Rate, PlainValidator(read_rate), PlainSerializer(str), _schema("1 in 14 days")]
-HoursText = Annotated[Hours, PlainValidator(read_hours), PlainSerializer(str), _schema("21:00-08:30")]
-WorkingHoursText = Annotated[Hours, PlainValidator(read_working_hours), PlainSerializer(str), _schema("09:00-18:00")]
-ShareText = Annotated[float, PlainValidator(read_share), PlainSerializer(write_share), _schema("100%", "12.5%")]
+RateText = Annotated[
+    Rate, PlainValidator(read_rate), PlainSerializer(str), described(f"{_NUMBER} in {SPAN_PATTERN}", "1 in 14 days")
+]
+HoursText = Annotated[Hours, PlainValidator(read_hours), PlainSerializer(str), described(_HOURS.pattern, "21:00-08:30")]
+WorkingHoursText = Annotated[
+    Hours, PlainValidator(read_working_hours), PlainSerializer(str), described(_HOURS.pattern, "09:00-18:00")
+]
+ShareText = Annotated[
+    float, PlainValidator(read_share), PlainSerializer(write_share), described(_SHARE.pattern, "100%", "12.5%")
+]

@@ -4,6 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from services.contracts.part import Part, wrong
+
 Locale = Literal["zh", "en"]
 LOCALES: tuple[Locale, ...] = ("zh", "en")
 
@@ -11,13 +13,13 @@ ScaleName = Literal["likert5", "ten-bands", "quality5", "ten", "faces", "stars",
 NOT_APPLICABLE = "X"
 
 
-class Words(BaseModel):
+class Words(Part):
     """The same text in both languages of the house."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     zh: str = Field(min_length=1)
+    """In Chinese."""
     en: str = Field(min_length=1)
+    """In English."""
 
     def say(self, locale: Locale) -> str:
         return self.zh if locale == "zh" else self.en
@@ -104,71 +106,135 @@ SCALES: dict[ScaleName, Scale] = {
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 
 
-class Option(BaseModel):
+class Option(Part):
     """One choice of a `choice` or `choices` item."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     id: Identifier
+    """Its short name; it stands in data and conditions."""
     text: Words
+    """What the customer reads."""
 
 
-class Item(BaseModel):
+class Ends(Part):
+    """Words for the two ends of a scale that has only numbers."""
+
+    worst: Words
+    """At the lowest number."""
+    best: Words
+    """At the highest number."""
+
+
+Check = Literal["leading", "loaded", "pressure", "double", "negative", "absolute", "length", "translation"]
+"""What the lint of wording looks for (scheduler/wording.yaml)."""
+
+
+class Item(Part):
     """One question. `scale` items are scored; the other kinds are not.
 
     `ask_when` shows the item only when every named item has one of the listed answers; an item that is not shown is
     neither required nor counted. `na` offers "not applicable". `overall` marks the item that judges the whole.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     id: Identifier
+    """Its short name; it stands in data and conditions."""
     kind: Literal["scale", "yesno", "choice", "choices", "text"] = "scale"
+    """`scale`, `yesno`, `choice` (one of the options), `choices` (any of them), or `text`."""
     text: Words
+    """The question."""
+    help: Words | None = None
+    """A line below the question that explains it."""
     scale: ScaleName | None = None
+    """The scale of a `scale` item."""
+    ends: Ends | None = None
+    """Words for the ends of a scale of numbers: `ten`, `nps`, `ces`."""
     options: tuple[Option, ...] = ()
+    """What a `choice` or `choices` item offers."""
     dimension: Identifier | None = None
+    """The dimension that it belongs to."""
     weight: float = Field(default=1.0, gt=0)
+    """How much it counts beside the other items."""
     overall: bool = False
+    """Whether it judges the whole; one item at most."""
     required: bool = False
+    """Whether it must be answered where it is asked."""
     na: bool = False
+    """Whether "not applicable" can be answered; such answers are left out of every figure."""
     ask_when: dict[Identifier, tuple[int | str | bool, ...]] = Field(default_factory=dict)
+    """Earlier items with the answers to which this one is asked: `{overall: [1, 2]}`."""
+    accept: tuple[Check, ...] = ()
+    """Warnings about the wording that a person has looked at and does not share."""
 
     @model_validator(mode="after")
     def _parts_belong_to_the_kind(self) -> Self:
         if (self.kind == "scale") != (self.scale is not None):
-            raise ValueError(f"item {self.id!r}: `scale` belongs to an item of kind scale, which needs it")
+            raise wrong(
+                f"item {self.id!r}: `scale` belongs to an item of kind scale, which needs it",
+                "Add a scale like likert5, or the kind: yesno, choice, choices or text",
+            )
         if (self.kind in ("choice", "choices")) != bool(self.options):
-            raise ValueError(f"item {self.id!r}: `options` belong to choice and choices, which need them")
+            raise wrong(
+                f"item {self.id!r}: `options` belong to choice and choices, which need them",
+                "Add options, or change the kind",
+            )
         if self.kind != "scale" and (self.overall or self.na):
-            raise ValueError(f"item {self.id!r}: only a scale item can be `overall` or offer `na`")
+            raise wrong(f"item {self.id!r}: only a scale item can be `overall` or offer `na`", "Remove the key")
+        if self.ends is not None and self.scale not in ("ten", "nps", "ces"):
+            raise wrong(f"item {self.id!r}: only ten, nps and ces have `ends`", "Remove it", at=("ends",))
+        if len({option.id for option in self.options}) < len(self.options):
+            raise wrong(f"item {self.id!r}: an option stands twice", "Give each its own id", at=("options",))
         return self
+
+    @property
+    def possible(self) -> frozenset[int | str | bool] | None:
+        """The answers that can be given, `NOT_APPLICABLE` among them where it is offered; None for free text."""
+        if self.scale is not None:
+            return SCALES[self.scale].values | ({NOT_APPLICABLE} if self.na else set())
+        if self.kind == "yesno":
+            return frozenset((True, False))
+        return frozenset(option.id for option in self.options) if self.options else None
 
 
 def _distinct(items: tuple[Item, ...]) -> tuple[Item, ...]:
-    seen: set[str] = set()
-    for item in items:
+    seen: dict[str, Item] = {}
+    for number, item in enumerate(items):
         if item.id in seen:
-            raise ValueError(f"item {item.id!r} stands twice")
-        unknown = set(item.ask_when) - seen
-        if unknown:
-            raise ValueError(f"item {item.id!r} is asked when {sorted(unknown)}, which is not an earlier item")
-        seen.add(item.id)
+            raise wrong(f"item {item.id!r} stands twice", "Give each its own id", at=(number, "id"))
+        for name, values in item.ask_when.items():
+            _must_be_answerable(item, name, values, seen, number)
+        seen[item.id] = item
     if sum(item.overall for item in items) > 1:
-        raise ValueError("only one item can be `overall`")
+        raise wrong("only one item can be `overall`", "Keep the one that judges the whole")
     return items
 
 
-class Questionnaire(BaseModel):
+def _must_be_answerable(
+    item: Item, name: str, values: tuple[int | str | bool, ...], earlier: dict[str, Item], number: int
+) -> None:
+    at = (number, "ask_when", name)
+    if name not in earlier:
+        raise wrong(
+            f"item {item.id!r} is asked when {name!r}, which is not an earlier item", "Name an item above it", at=at
+        )
+    possible = earlier[name].possible
+    impossible = [value for value in values if possible is not None and value not in possible]
+    if impossible or not values:
+        known = ", ".join(str(each) for each in sorted(possible or (), key=str))
+        raise wrong(f"nobody can answer {impossible} to {name!r}", f"Possible are {known}", at=at)
+
+
+class Questionnaire(Part):
     """What one survey asks. `purpose` stands first, with the promise of confidentiality."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     title: Words
+    """What it is called."""
     purpose: Words
+    """Why we ask, that answers are kept confidential, and that nobody has to answer; it is shown first."""
     items: Annotated[tuple[Item, ...], Field(min_length=1), AfterValidator(_distinct)]
+    """The questions, in order."""
     thanks: Words | None = None
+    """What the customer reads when he has answered."""
 
     @property
     def overall(self) -> Item | None:
+        """The item that judges the whole."""
         return next((item for item in self.items if item.overall), None)

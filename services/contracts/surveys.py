@@ -7,7 +7,7 @@ from uuid import UUID
 from services.contracts.envelope import Event
 from services.contracts.tickets import Channel, Contact, TicketFacts
 
-StepKind = Literal["first", "reminder", "call"]
+StepKind = Literal["first", "reminder", "call", "visit"]
 SurveyEnd = Literal["answered", "declined", "cancelled", "expired", "unreachable"]
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from services.contracts.envelope import Event
 
-Channel = Literal["email", "sms", "call"]
+Channel = Literal["email", "sms", "call", "visit"]
 
 
 class TicketFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
