@@ -7,7 +7,6 @@ The chapters of the language stand in `services.contracts.language`; their words
 
 import json
 from functools import lru_cache
-from ipaddress import ip_network
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
