@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 
 from services.contracts.topics import topics
 from services.errors import ConfigurationError, Unavailable
-from services.kafka import DEAD, Outgoing, Producer, client_options, stop, within
+from services.kafka import DEAD, Outgoing, Producer, client_options, leave, within
 from services.settings import Settings
 
 MARKS = "huifang-"
@@ -50,7 +50,7 @@ async def read_letters(settings: Settings) -> list[Letter]:
     except (KafkaError, OSError) as error:
         raise Unavailable(f"Kafka at {settings.kafka}: {error}") from error
     finally:
-        await stop(consumer.stop())
+        await leave(consumer)
 
 
 async def replay(settings: Settings, ids: Sequence[str]) -> int:

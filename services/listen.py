@@ -19,7 +19,7 @@ from services.contracts.topics import heard_by
 from services.database import PutAside, Transaction
 from services.errors import Unavailable
 from services.house import House
-from services.kafka import DEAD, Outgoing, Producer, open_consumer, stop, within
+from services.kafka import DEAD, Outgoing, Producer, leave, open_consumer, within
 from services.pulse import Pulse
 from services.room import Handler
 from services.statements import Statements
@@ -106,7 +106,7 @@ class Listener:
                 try:
                     await self._listen(consumer)
                 finally:
-                    await stop(consumer.stop())
+                    await leave(consumer)
             except CeilingReached as error:
                 log.error("ceiling_reached", room=self._room, error=str(error))
                 self._pulse.trouble(self._name, str(error))
