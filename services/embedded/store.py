@@ -97,3 +97,9 @@ async def find_message(transaction: Transaction, id: UUID) -> Message | None:
 async def list_conversation(transaction: Transaction, recipient: str) -> list[Message]:
     """The newest fifty SMS to a number, oldest first."""
     return [Message(*row) for row in await transaction.fetch(SQL["list_conversation"], recipient)]
+
+
+async def find_survey_link(transaction: Transaction) -> str | None:
+    """The link of the newest message that leads to a survey."""
+    link: str | None = await transaction.fetchval(SQL["find_survey_link"])
+    return link

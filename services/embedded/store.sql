@@ -44,3 +44,7 @@ from (
     limit 50
 ) as newest
 order by position;
+
+-- name: find_survey_link
+-- The link of the newest message that leads to a survey; the survey's own stands first among a message's links.
+select links[1] from mailbox.message where links[1] like '%/s/%' order by position desc limit 1;
