@@ -108,6 +108,10 @@ create table if not exists public.huifang_migration (
     primary key (room, name)
 );
 
+-- name: find_migration_table
+-- Whether any migration was ever applied.
+select to_regclass('public.huifang_migration') is not null;
+
 -- name: lock_migrations
 -- One migration run at a time.
 select pg_advisory_xact_lock(hashtextextended('huifang migrate', 0));
