@@ -1,0 +1,180 @@
+"""`huifang source …`: which ITSM systems may report, and what they sign with."""
+
+import base64
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import available_timezones
+
+import msgspec
+import typer
+
+from ingest import store
+from ingest.handlers import read_payload
+from ingest.mapping import UnmappableError
+from ingest.payload import PayloadError, is_source_name, parse
+from ingest.signature import LEAST_SECRET_BYTES, SCHEMES, is_long_enough
+from services.command_line import AsJson, in_transaction, show
+from services.database import Transaction
+from services.errors import ConfigurationError
+from services.house import House
+
+source = typer.Typer(name="source", help="ITSM systems that may report tickets.", no_args_is_help=True)
+COMMANDS = (source,)
+
+SecretFile = Annotated[Path | None, typer.Option(help="File that holds the secret; without it, one is made.")]
+
+
+@source.command("list")
+def list_sources(as_json: AsJson = False) -> None:
+    """Show the sources there are, without their secrets."""
+
+    async def look(house: House, transaction: Transaction) -> list[dict[str, object]]:
+        return [
+            {
+                "name": each.name,
+                "mapping": each.mapping,
+                "scheme": each.scheme,
+                "timezone": each.timezone.key,
+                "open": each.enabled,
+                "secrets": len(each.secrets),
+            }
+            for each in await store.list_sources(transaction, house.seal)
+        ]
+
+    show(in_transaction("ingest", look), as_json)
+
+
+@source.command()
+def add(
+    name: Annotated[str, typer.Argument(help="As in the address /hooks/NAME.")],
+    mapping: Annotated[str, typer.Option(help="Which mapping understands its JSON.")] = "generic",
+    scheme: Annotated[str | None, typer.Option(help="How it signs; default: as the mapping's system does.")] = None,
+    timezone: Annotated[str, typer.Option(help="What its times without a zone are meant in.")] = "UTC",
+    secret_file: SecretFile = None,
+) -> None:
+    """Let an ITSM report, and show the secret that it signs with."""
+    secret = _secret(secret_file, scheme or mapping)
+
+    async def do(house: House, transaction: Transaction) -> None:
+        await add_source(house, transaction, name, mapping, scheme, timezone, secret)
+
+    in_transaction("ingest", do)
+    typer.echo(secret)
+
+
+@source.command()
+def secret(
+    name: str,
+    overlap: Annotated[float, typer.Option(help="Hours for which the old secret is valid yet.", min=0)] = 24,
+    secret_file: SecretFile = None,
+) -> None:
+    """Give a source a new secret, and show it."""
+
+    async def do(house: House, transaction: Transaction) -> str:
+        known = await _find(house, transaction, name)
+        fresh = _secret(secret_file, known.scheme)
+        await store.replace_secret(transaction, house.seal, name, fresh, timedelta(hours=overlap))
+        return fresh
+
+    typer.echo(in_transaction("ingest", do))
+
+
+@source.command()
+def close(name: str) -> None:
+    """Turn a source away (401) until it is opened again."""
+    _enable(name, False)
+
+
+@source.command("open")
+def reopen(name: str) -> None:
+    """Let a closed source report again."""
+    _enable(name, True)
+
+
+@source.command()
+def test(name: str, file: Annotated[Path, typer.Argument(help="A payload as the ITSM sends it.")]) -> None:
+    """Show what a payload would report; nothing is stored. The output holds what the payload says of the person."""
+
+    async def look(house: House, transaction: Transaction) -> str:
+        known = await _find(house, transaction, name)
+        try:
+            reading = read_payload(house, known, parse(file.read_bytes()))
+        except (OSError, PayloadError, UnmappableError) as error:
+            raise ConfigurationError(f"{file}: {error}") from error
+        told: object = {"ignored": reading.ignored} if reading.ignored else reading.reports
+        return msgspec.json.format(msgspec.json.encode(told)).decode()
+
+    typer.echo(in_transaction("ingest", look))
+
+
+async def add_source(
+    house: House,
+    transaction: Transaction,
+    name: str,
+    mapping: str,
+    scheme: str | None,
+    timezone: str,
+    secret: str,
+) -> None:
+    """A new source with its secret. Raises `ConfigurationError` that names what is wrong with it."""
+    scheme = scheme or (mapping if mapping in SCHEMES else "generic")
+    _check_known("mapping", mapping, store.load_mappings(house.settings.mappings))
+    _check_known("scheme", scheme, SCHEMES)
+    if timezone not in available_timezones():
+        raise ConfigurationError(f"no time zone {timezone!r}; IANA names like Asia/Shanghai are understood")
+    if not is_long_enough(secret):
+        raise ConfigurationError(f"the secret of {name!r} has fewer than {LEAST_SECRET_BYTES} bytes; make a longer one")
+    if not is_source_name(name):
+        raise ConfigurationError(f"{name!r} is no name for a source; lower-case letters, digits, - and _ are, up to 63")
+    if not await store.insert_source(transaction, name, mapping, scheme, timezone):
+        raise ConfigurationError(f"there is a source {name!r} already; `huifang source secret` renews its secret")
+    await store.replace_secret(transaction, house.seal, name, secret, timedelta())
+
+
+async def ensure_sources(house: House, transaction: Transaction, secrets_by_name: Mapping[str, str]) -> None:
+    """Lets each system report that is not known yet, named like its mapping, and sign with the given secret.
+
+    Where a source signs with another secret, the given one takes its place at once.
+    """
+    known = {each.name: each for each in await store.list_sources(transaction, house.seal)}
+    for name, text in secrets_by_name.items():
+        if name not in known:
+            await add_source(house, transaction, name, name, None, "UTC", text)
+        elif known[name].secrets[:1] != (text,):
+            await store.replace_secret(transaction, house.seal, name, text, timedelta())
+
+
+def _enable(name: str, enabled: bool) -> None:
+    async def do(house: House, transaction: Transaction) -> None:
+        await _find(house, transaction, name)
+        await store.enable_source(transaction, name, enabled)
+
+    in_transaction("ingest", do)
+
+
+async def _find(house: House, transaction: Transaction, name: str) -> store.Source:
+    for each in await store.list_sources(transaction, house.seal):
+        if each.name == name:
+            return each
+    raise ConfigurationError(f"there is no source {name!r}; `huifang source list` shows those there are")
+
+
+def _secret(file: Path | None, scheme: str) -> str:
+    if file is None:
+        fresh = base64.b64encode(secrets.token_bytes(32)).decode()
+        return f"whsec_{fresh}" if scheme in ("generic", "standard-webhooks", "gitlab") else fresh
+    try:
+        text = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file}: cannot be read: {error}") from error
+    if not is_long_enough(text):
+        raise ConfigurationError(f"{file}: a secret has at least {LEAST_SECRET_BYTES} bytes")
+    return text
+
+
+def _check_known(what: str, name: str, known: Mapping[str, object]) -> None:
+    if name not in known:
+        raise ConfigurationError(f"there is no {what} {name!r}; there are {', '.join(sorted(known))}")

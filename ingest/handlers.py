@@ -1,0 +1,351 @@
+"""What ingest does on hearing and on the clock: reports become moves, moves become closures, closures are said."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from ingest import store
+from ingest.contact import complete, is_complete, is_reachable, needs_veil, usable, without_sms
+from ingest.mapping import Reading, UnmappableError
+from ingest.payload import PayloadError, parse
+from ingest.store import ClosureRow, Key, Registered, Source
+from ingest.ticket import REFUSALS, Closure, Move, Refusal, fold, judge, merge
+from services import metrics
+from services.contracts.envelope import Event
+from services.contracts.tickets import (
+    Contact,
+    Requester,
+    TicketClosed,
+    TicketDecided,
+    TicketPayload,
+    TicketReopened,
+    TicketReported,
+)
+from services.database import Transaction
+from services.house import House
+from services.identifiers import uuid7
+from services.room import Handler
+from services.seal import Personal
+from services.tick import Sweep, Tick
+
+SWEEP_MOST = 500
+FORGET_MOST = 5_000
+REGISTER_REACHES_BACK = timedelta(days=30)
+"""Closures older than this are not said again for a change of the register: no promise reaches that far."""
+
+
+class Change(NamedTuple):
+    """A closure that has to be said, and whether nobody knew of it before."""
+
+    key: Key
+    closure: Closure
+    new: bool = False
+
+
+async def hear_reports(house: House, transaction: Transaction, events: Sequence[TicketReported]) -> None:
+    """Records what was reported, in the canonical form."""
+    believed = []
+    for event in events:
+        refusal = refuse(house, event)
+        if refusal:
+            transaction.put_aside(event, refusal, REFUSALS[refusal])
+        else:
+            believed.append(event)
+    await record(house, transaction, believed)
+
+
+async def hear_payloads(house: House, transaction: Transaction, events: Sequence[TicketPayload]) -> None:
+    """Records what was reported in an ITSM's own JSON, by the mapping of the source that the record named."""
+    sources = {source.name: source for source in await store.list_sources(transaction, house.seal)}
+    reports: list[TicketReported] = []
+    for event in events:
+        source = sources.get(event.source)
+        if source is None:
+            transaction.put_aside(event, "unknown_source", f"no source {event.source!r}")
+            continue
+        try:
+            reports += read_payload(house, source, parse(event.body)).reports
+        except (PayloadError, UnmappableError) as error:
+            transaction.put_aside(event, "unmappable", str(error))
+    await record(house, transaction, reports)
+
+
+async def hear_decisions(house: House, transaction: Transaction, events: Sequence[TicketDecided]) -> None:
+    """Notes that the scheduler has heard of closures."""
+    await store.mark_heard(transaction, {(e.source, e.ticket, e.closure, e.with_contact) for e in events})
+
+
+async def sweep_reports(house: House, transaction: Transaction, patience: timedelta) -> int:
+    """Says again the promised reports that have not arrived; those that have need no promise any more."""
+    overdue = await store.claim_overdue_reports(transaction, patience, SWEEP_MOST)
+    known = await store.find_tickets(transaction, {(report.source, report.ticket) for _, report in overdue})
+    arrived, missing = [], []
+    for number, report in overdue:
+        moves = known.get((report.source, report.ticket), ())
+        if any(move.key == (report.at, report.state) for move in moves):
+            arrived.append(number)
+        else:
+            missing.append(number)
+            transaction.say(report)
+    await store.delete_reports(transaction, arrived)
+    await store.say_reports_again(transaction, missing)
+    return len(missing)
+
+
+async def sweep_closures(house: House, transaction: Transaction, patience: timedelta) -> int:
+    """Says again the closures that the scheduler has not decided, with what the register knows by now."""
+    unheard = await store.claim_unheard_closures(transaction, patience, SWEEP_MOST)
+    changes = await _closures(transaction, unheard)
+    await say(transaction, changes)
+    return len(changes)
+
+
+async def sweep_register(house: House, transaction: Transaction, patience: timedelta) -> int:
+    """Says again the closures whose person was entered while they were being counted: neither side saw the other."""
+    missed = await store.find_missed_contacts(transaction, patience, SWEEP_MOST)
+    changes = await _closures(transaction, missed)
+    await store.save_closures(transaction, await say(transaction, changes))
+    return len(changes)
+
+
+async def forget_receipts(house: House, transaction: Transaction) -> int:
+    """Drops receipts after eight days."""
+    return await store.forget_receipts(transaction, FORGET_MOST)
+
+
+HANDLERS: Mapping[type[Event], Handler] = {
+    TicketReported: hear_reports,
+    TicketPayload: hear_payloads,
+    TicketDecided: hear_decisions,
+}
+
+TICKS = (
+    Sweep(name="reports", every=15, say_again=sweep_reports),
+    Sweep(name="closures", every=15, say_again=sweep_closures),
+    Sweep(name="register", every=60, say_again=sweep_register),
+    Tick(name="receipts", every=600, run=forget_receipts),
+)
+
+
+def refuse(house: House, report: TicketReported) -> Refusal | None:
+    """Why a report cannot be believed, or None."""
+    return judge(report.source, report.ticket, report.at, house.clock.now(), house.clock.place)
+
+
+def read_payload(house: House, source: Source, payload: object) -> Reading:
+    """What a payload reports, judged. Raises `UnmappableError`."""
+    mapping = store.load_mappings(house.settings.mappings).get(source.mapping)
+    if mapping is None:
+        raise UnmappableError("source", f"its mapping {source.mapping!r} is not installed")
+    reading = mapping.read(payload, source.name, source.timezone)
+    for report in reading.reports:
+        refusal = refuse(house, report)
+        if refusal:
+            raise UnmappableError("ticket" if refusal == "name" else "at", REFUSALS[refusal])
+    return reading
+
+
+async def promise(house: House, transaction: Transaction, reports: Sequence[TicketReported]) -> None:
+    """Takes reports in at the door: sealed, kept until they are recorded, and said to `itsm.tickets`."""
+    sealed = await seal(house, transaction, reports)
+    await store.promise_reports(transaction, [(uuid7(), report) for report in sealed])
+    for report in sealed:
+        transaction.say(report)
+
+
+async def record(house: House, transaction: Transaction, reports: Sequence[TicketReported]) -> None:
+    """Adds what was reported to its tickets' moves, and says what follows for their closures.
+
+    Idempotent, and indifferent to order: closures are a function of the set of moves, and only changes are said.
+    """
+    if not reports:
+        return
+    told: dict[Key, list[TicketReported]] = {}
+    for report in reports:
+        told.setdefault((report.source, report.ticket), []).append(report)
+    known = await store.lock_tickets(transaction, told)
+    fresh = [report for key, every in told.items() for report in _unknown(every, known.get(key, ()))]
+    moves = await _moves(house, transaction, fresh)
+    after = {key: merge(known.get(key, ()), each) for key, each in moves.items()}
+    await store.copy_tickets(transaction, {key: after[key] for key in after if key not in known})
+    await store.update_tickets(transaction, {key: after[key] for key in after if key in known})
+    changes = [change for key in after for change in _changes(key, known.get(key), after[key])]
+    await _count(transaction, [change for change in changes if change.new])
+    rows = await say(transaction, changes)
+    await store.copy_closures(transaction, [row for row in rows if row[:2] not in known])
+    await store.save_closures(transaction, [row for row in rows if row[:2] in known])
+
+
+async def say(transaction: Transaction, changes: Sequence[Change]) -> list[ClosureRow]:
+    """Says closures as they are now, each with whoever can be reached; returns what is to be kept of that."""
+    asked = {(change.key[0], change.closure.requester_id) for change in changes if _wants_register(change.closure)}
+    register = await store.find_contacts(transaction, asked)
+    rows = []
+    for key, closure, _ in changes:
+        source, ticket = key
+        number, reopened_at = closure.number, closure.reopened_at
+        closed = _closed(key, closure, register.get((source, closure.requester_id)))
+        transaction.say(closed)
+        if reopened_at:
+            transaction.say(TicketReopened(source=source, ticket=ticket, closure=number, reopened_at=reopened_at))
+        registered = None if is_reachable(closure.contact) else closure.requester_id
+        with_contact = is_reachable(closed.contact)
+        rows.append(ClosureRow(source, ticket, number, closure.closed_at, reopened_at, registered, with_contact))
+    return rows
+
+
+async def say_for(transaction: Transaction, source: str, id: str) -> None:
+    """Says the recent closures again that depend on the register for a person, who has just been entered."""
+    since = transaction.now - REGISTER_REACHES_BACK
+    closures = await store.find_registered_closures(transaction, source, id, since)
+    await store.save_closures(transaction, await say(transaction, await _closures(transaction, closures)))
+
+
+async def seal(house: House, transaction: Transaction, reports: Sequence[TicketReported]) -> list[TicketReported]:
+    """The reports with nobody in clear: whoever can be reached, or was meant to be, is sealed."""
+    people = [
+        _personal(house, report.source, report.requester, report.requester_id)
+        if report.requester and report.state == "closed" and not report.contact
+        else None
+        for report in reports
+    ]
+    known = [person for person in people if person]
+    contacts = iter(await house.seal.seal_contacts(transaction, known))
+    return [
+        _veiled(house, report, without_sms(next(contacts), person.phone) if person else report.contact)
+        for report, person in zip(reports, people, strict=True)
+    ]
+
+
+async def seal_person(house: House, transaction: Transaction, source: str, requester: Requester) -> Contact:
+    """An entry of the register, sealed. An erased person's is empty."""
+    person = usable(requester, house.settings.phone_region)
+    personal = Personal(
+        person=house.seal.person_of(person.email, person.phone, source, requester.id),
+        name=person.name,
+        email=person.email,
+        phone=person.phone,
+        locale=person.locale,
+        timezone=person.timezone,
+        staff=requester.staff,
+    )
+    (contact,) = await house.seal.seal_contacts(transaction, [personal])
+    return without_sms(contact, person.phone)
+
+
+def blind(house: House, source: str, id: str) -> str:
+    """A person's id as it may be stored and said: an address or number in its place is replaced by its keyed hash."""
+    return str(house.seal.person_of(None, None, source, id)) if needs_veil(id) else id
+
+
+def _personal(house: House, source: str, requester: Requester, requester_id: str | None) -> Personal | None:
+    """Who is to be sealed: nobody where only an id names him. An address that is no use still tells who it is."""
+    told = requester.email or requester.phone
+    if not told:
+        return None
+    person = usable(requester, house.settings.phone_region)
+    return Personal(
+        person=house.seal.person_of(person.email, person.phone, source, requester.id or requester_id or told),
+        name=person.name,
+        email=person.email,
+        phone=person.phone,
+        locale=person.locale,
+        timezone=person.timezone,
+        staff=requester.staff,
+    )
+
+
+def _veiled(house: House, report: TicketReported, contact: Contact | None) -> TicketReported:
+    requester, requester_id, facts = report.requester, report.requester_id, report.facts
+    if requester is None and requester_id is None:
+        return report
+    if requester:
+        requester_id = requester_id or requester.id
+        if requester.customer and not facts.customer:
+            facts = replace(facts, customer=requester.customer)
+    return TicketReported(
+        source=report.source,
+        ticket=report.ticket,
+        state=report.state,
+        at=report.at,
+        facts=facts,
+        contact=contact,
+        requester=Requester(staff=True) if requester and requester.staff else None,
+        requester_id=blind(house, report.source, requester_id) if requester_id else None,
+    )
+
+
+def _unknown(reports: Iterable[TicketReported], moves: Iterable[Move]) -> list[TicketReported]:
+    known = {move.key for move in moves}
+    fresh = []
+    for report in reports:
+        key = (report.at, report.state)
+        if key not in known:
+            known.add(key)
+            fresh.append(report)
+    return fresh
+
+
+async def _moves(house: House, transaction: Transaction, reports: Sequence[TicketReported]) -> dict[Key, list[Move]]:
+    moves: dict[Key, list[Move]] = {}
+    for report in await seal(house, transaction, reports):
+        placed_at = house.clock.place(report.at)
+        closed = report.state == "closed"
+        move = Move(
+            at=report.at,
+            state=report.state,
+            placed_at=None if placed_at == report.at else placed_at,
+            facts=report.facts if closed else None,
+            contact=report.contact if closed else None,
+            requester_id=report.requester_id,
+            staff=report.requester is not None and report.requester.staff,
+        )
+        moves.setdefault((report.source, report.ticket), []).append(move)
+    return moves
+
+
+def _changes(key: Key, known: Sequence[Move] | None, moves: Sequence[Move]) -> list[Change]:
+    before, after = fold(known) if known else (), fold(moves)
+    # A ticket never has fewer closures than it had.
+    changed = [Change(key, new) for old, new in zip(before, after, strict=False) if new != old]
+    return changed + [Change(key, closure, new=True) for closure in after[len(before) :]]
+
+
+async def _closures(transaction: Transaction, wanted: Iterable[tuple[str, str, int]]) -> list[Change]:
+    numbers = set(wanted)
+    known = await store.lock_tickets(transaction, {(source, ticket) for source, ticket, _ in numbers})
+    return [
+        Change(key, closure)
+        for key, moves in known.items()
+        for closure in fold(moves)
+        if (*key, closure.number) in numbers
+    ]
+
+
+async def _count(transaction: Transaction, new: Sequence[Change]) -> None:
+    """Counts new closures. Sources come from outside, labels must not: whoever is no source is `other`."""
+    if new:
+        names = await store.source_names(transaction)
+        for source, closures in Counter(change.key[0] for change in new).items():
+            metrics.TICKETS_CLOSED.labels(source if source in names else "other").inc(closures)
+
+
+def _wants_register(closure: Closure) -> bool:
+    return closure.requester_id is not None and not (is_complete(closure.contact) and closure.facts.customer)
+
+
+def _closed(key: Key, closure: Closure, entry: Registered | None) -> TicketClosed:
+    facts = closure.facts
+    if entry and entry.customer and not facts.customer:
+        facts = replace(facts, customer=entry.customer)
+    return TicketClosed(
+        source=key[0],
+        ticket=key[1],
+        closure=closure.number,
+        closed_at=closure.closed_at,
+        facts=facts,
+        contact=complete(closure.contact, entry.contact if entry else None, closure.staff),
+    )
