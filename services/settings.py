@@ -1,16 +1,19 @@
 """Every setting, declared once. Read once, in `main`, from `HUIFANG_*`; `HUIFANG_…_FILE` names a file that holds it."""
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from services.errors import ConfigurationError
 
 PREFIX = "HUIFANG_"
+_ADDRESS = re.compile(r"[^\s,:]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
 
 
 class Settings(BaseModel):
@@ -33,7 +36,9 @@ class Settings(BaseModel):
         description="Keys that seal personal data, newest first: id:base64 of 32 bytes, comma-separated."
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
-    port: int | None = Field(default=None, description="Port to listen on; each room has its own default.")
+    port: int | None = Field(
+        default=None, ge=1, le=65535, description="Port to listen on; each room has its own default."
+    )
     public_url: str = Field(default="http://127.0.0.1:8000", description="What customers' links begin with.")
     trusted_proxies: str = Field(default="", description="Addresses whose X-Forwarded-* headers are believed.")
     docs: bool = Field(default=True, description="Whether /docs and /openapi.json exist (with a key).")
@@ -56,33 +61,76 @@ class Settings(BaseModel):
     sms_sender: str | None = Field(default=None, description="Sender number, or approved signature.")
     sms_template: str | None = Field(default=None, description="Approved template, where the provider demands one.")
     sweep_patience: timedelta = Field(
-        default=timedelta(minutes=5), description="How long a sweeper waits for an echo before it says a thing again."
+        default=timedelta(minutes=5),
+        description="How long a sweeper waits for an echo before it says a thing again, like PT5M.",
     )
     shutdown_seconds: float = Field(default=25, ge=1, le=300, description="Deadline of an ordered stop.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _speaks_postgresql(cls, value: SecretStr) -> SecretStr:
+        return _one_of(value, "postgresql://", "postgres://")
+
+    @field_validator("kafka")
+    @classmethod
+    def _lists_addresses(cls, value: str) -> str:
+        addresses = [each.strip() for each in value.split(",")]
+        if not all(_ADDRESS.fullmatch(each) for each in addresses):
+            raise ValueError("must be host:port, or several of them with commas between")
+        return ",".join(addresses)
+
+    @field_validator("public_url")
+    @classmethod
+    def _leads_to_pages(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/")
 
 
 def read_settings(environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
     """The settings of this process; `overrides` (embedded mode, tests) win over the environment.
 
-    Raises `ConfigurationError` that names each wrong variable.
+    An empty variable counts as not set. Raises `ConfigurationError` that names each wrong variable and what it is for.
     """
     environment = os.environ if environment is None else environment
-    found: dict[str, object] = {}
-    for name in Settings.model_fields:
-        variable = PREFIX + name.upper()
-        if f"{variable}_FILE" in environment:
-            found[name] = _secret_file(f"{variable}_FILE", Path(environment[f"{variable}_FILE"]))
-        elif variable in environment:
-            found[name] = environment[variable]
+    found = {name: value for name in Settings.model_fields if (value := _find(name, environment)) is not None}
     try:
         return Settings.model_validate({**found, **overrides})
     except ValidationError as error:
-        lines = [f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False)]
-        raise ConfigurationError("\n".join(lines)) from None
+        raise ConfigurationError("\n".join(_complaint(each) for each in error.errors(include_input=False))) from None
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Variables that begin like ours and are none: mistyped ones, for the most part."""
+    known = {PREFIX + name.upper() + suffix for name in Settings.model_fields for suffix in ("", "_FILE")}
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+
+
+def _find(name: str, environment: Mapping[str, str]) -> str | None:
+    variable = PREFIX + name.upper()
+    value, file = environment.get(variable, ""), environment.get(f"{variable}_FILE", "")
+    if value and file:
+        raise ConfigurationError(f"{variable}: is set, and so is {variable}_FILE; keep one of them")
+    return (_secret_file(f"{variable}_FILE", Path(file)) if file else value) or None
 
 
 def _secret_file(variable: str, path: Path) -> str:
     try:
-        return path.read_text().strip()
+        return path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise ConfigurationError(f"{variable}: cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{variable}: {path} is not a text file") from None
+
+
+def _complaint(error: ErrorDetails) -> str:
+    name = str(error["loc"][0])
+    field = Settings.model_fields.get(name)
+    what = "is not set" if error["type"] == "missing" else error["msg"].removeprefix("Value error, ")
+    return f"{PREFIX}{name.upper()}: {what}. {field.description if field else 'There is no such setting.'}"
+
+
+def _one_of(value: SecretStr, *beginnings: str) -> SecretStr:
+    if not value.get_secret_value().startswith(beginnings):
+        raise ValueError(f"must begin with {' or '.join(beginnings)}")
+    return value

@@ -1,6 +1,7 @@
 """Named SQL: a room's `store.sql`, read once, as a mapping from name to statement."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 
@@ -16,6 +17,8 @@ class Statements(Mapping[str, str]):
     def __init__(self, package: str) -> None:
         text = files(package).joinpath("store.sql").read_text(encoding="utf-8")
         parts = _NAME.split(text)
+        if twice := [name for name, times in Counter(parts[1::2]).items() if times > 1]:
+            raise ValueError(f"{package}/store.sql names {twice[0]} twice")
         self._statements = {name: body.strip().rstrip(";") for name, body in zip(parts[1::2], parts[2::2], strict=True)}
 
     def __getitem__(self, name: str) -> str:
