@@ -24,9 +24,11 @@ REGISTRIES = re.compile(
 ENVIRONMENT_READERS = {
     "services/settings.py": "every setting",
     "services/embedded/folder.py": "XDG_DATA_HOME, where a person keeps data",
+    "services/embedded/up.py": "lays embedded mode's defaults beneath the environment; NO_COLOR and the like",
 }
 CLOCK_READERS = {
     "services/clock.py": "the clocks themselves",
+    "services/embedded/sample.py": "plays an ITSM, which goes by the time outside",
     "notifier/channels/http.py": "Retry-After as a date speaks of the provider's wall clock",
 }
 METRIC_FILES = frozenset({"services/metrics.py"})
