@@ -120,7 +120,8 @@ async def _install_keys(house: House, folder: Folder) -> None:
             with suppress(ConfigurationError):
                 await revoke_key(transaction, ADMINISTRATOR)
             await install_key(transaction, ADMINISTRATOR, Role.administrator, folder.admin_key)
-    await import_module("ingest.app").install_sources(house, folder.source_secrets)
+    async with house.database.transaction("ingest") as transaction:
+        await import_module("ingest.commands").ensure_sources(house, transaction, folder.source_secrets)
 
 
 async def _greet_first_survey(house: House, greet: Greeter) -> None:
