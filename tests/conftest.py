@@ -18,7 +18,7 @@ from services.contracts.topics import topics
 from services.database import Database
 from services.embedded.broker import open_broker
 from services.house import House
-from services.migrate import ROOMS, migrate
+from services.migrate import migrate
 from services.seal import KeyRing, Seal
 from services.settings import Settings
 from tests.kafka import server
@@ -90,9 +90,7 @@ def postgres() -> Iterator[PostgreSQL]:
 def template(postgres: PostgreSQL) -> str:
     """The name of a database with every migration applied."""
     postgres.execute(f"create database {TEMPLATE}")
-    asyncio.run(
-        migrate(postgres.url(TEMPLATE), [room for room in ROOMS if any((ROOT / room).glob("migrations/*.sql"))])
-    )
+    asyncio.run(migrate(postgres.url(TEMPLATE)))
     return TEMPLATE
 
 
