@@ -60,9 +60,11 @@ clean: ## Remove what was built and fetched. Data of `make up` stays where it is
 	  { rm -rf .venv; echo "This Python has no venv; on Debian: apt-get install python3-venv"; exit 1; }
 
 browser:
-	@if { command -v chromium || command -v chromium-browser || command -v google-chrome; } > /dev/null; then :; \
+	@if { command -v chromium || command -v chromium-browser || command -v google-chrome; } > /dev/null \
+	  && fc-list :lang=zh | grep -q .; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
 	  echo "Installing $(BROWSER) …"; \
 	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(BROWSER); } \
 	    > /dev/null || echo "!!! $(BROWSER) cannot be installed here: the browser tests are skipped !!!"; \
-	else echo "!!! No Chromium: the browser tests are skipped. It comes by: sudo apt-get install $(BROWSER) !!!"; fi
+	else echo "!!! Chromium or Chinese fonts are missing; tests that need them are skipped. They come by:" \
+	  "sudo apt-get install $(BROWSER) !!!"; fi
