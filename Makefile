@@ -5,7 +5,7 @@ PYTHON ?= python3
 ARGS ?=
 CODE := services ingest scheduler notifier scoring tests $(wildcard bench)
 PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --no-input
-BROWSER := chromium fonts-noto-cjk
+BROWSER := chromium fontconfig fonts-noto-cjk
 
 .DEFAULT_GOAL := help
 .PHONY: help up test lint kafka bench lock browser clean

@@ -162,5 +162,5 @@ def chromium() -> str:
     """The path of Chromium."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
-        pytest.skip("needs Chromium: apt-get install chromium fonts-noto-cjk")
+        pytest.skip("needs Chromium: apt-get install chromium fontconfig fonts-noto-cjk")
     return path
