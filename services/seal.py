@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from services.contracts.tickets import Channel, Contact
-from services.database import Transaction
+from services.database import Record, Transaction
 from services.errors import ConfigurationError
 from services.statements import Statements
 
@@ -77,6 +77,8 @@ class KeyRing:
                 key = b""
             if not name or len(key) != 32:
                 raise ConfigurationError(f"HUIFANG_KEYRING: {name or 'an entry'} is not `name:base64 of 32 bytes`")
+            if name in self._keys:
+                raise ConfigurationError(f"HUIFANG_KEYRING: names {name} twice")
             self._keys[name] = key
         if INDEX not in self._keys or len(self._keys) < 2:
             raise ConfigurationError("HUIFANG_KEYRING: needs a key named `index` and at least one other")
@@ -114,7 +116,7 @@ class Seal:
         elif phone:
             text = f"phone:{phone}"
         elif id:
-            text = f"{source}:{id}"
+            text = f"id:{source}\0{id}"
         else:
             raise ValueError("a person needs an e-mail address, a telephone number or an id")
         return UUID(bytes=hmac.digest(self._index, text.encode(), "sha256")[:16])
@@ -133,9 +135,12 @@ class Seal:
         return [self._seal_one(each, keys[each.person]) for each in people]
 
     async def open_contacts(self, transaction: Transaction, contacts: Sequence[Contact]) -> list[Personal | None]:
-        """The people behind sealed contacts; None for whoever was erased or whose seal does not fit."""
-        keys = await self._find_keys(transaction, [each.person for each in contacts])
-        return [self._open_one(each, keys.get(each.person)) for each in contacts]
+        """The people behind sealed contacts; None for whoever was erased or whose seal does not fit.
+
+        Raises `ConfigurationError` where a key is not on the ring.
+        """
+        rows = await self._find_keys(transaction, [each.person for each in contacts])
+        return [self._open_one(each, rows.get(each.person)) for each in contacts]
 
     def seal_secret(self, purpose: str, secret: bytes) -> bytes:
         """An installation's own secret (a source's signing secret), sealed for the database under the newest key."""
@@ -143,37 +148,42 @@ class Seal:
         return name.encode() + b"\0" + _encrypt(AESGCM(self._ring.derive(name, "secret")), secret, purpose.encode())
 
     def open_secret(self, purpose: str, sealed: bytes) -> bytes:
-        """The secret again. Raises `ConfigurationError` where its key is not on the ring."""
+        """The secret again. Raises `ConfigurationError` where its key is not on the ring or another purpose's."""
         name, _, rest = sealed.partition(b"\0")
-        if name.decode() not in self._ring:
-            raise ConfigurationError(f"HUIFANG_KEYRING: key {name.decode()!r}, which sealed {purpose!r}, is missing")
+        if name.decode(errors="replace") not in self._ring:
+            raise ConfigurationError(
+                f"HUIFANG_KEYRING: key {name.decode(errors='replace')!r}, which sealed {purpose!r}, is missing"
+            )
         key = AESGCM(self._ring.derive(name.decode(), "secret"))
-        return key.decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], purpose.encode())
+        try:
+            return key.decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], purpose.encode())
+        except (InvalidTag, ValueError):
+            raise ConfigurationError(f"what is stored as {purpose!r} was not sealed as such; set it anew") from None
 
     async def _data_keys(self, transaction: Transaction, people: Sequence[UUID]) -> dict[UUID, AESGCM | None]:
-        keys = await self._find_keys(transaction, people)
-        missing = list(dict.fromkeys(person for person in people if person not in keys))
+        rows = await self._find_keys(transaction, people)
+        # In one order everywhere: two transactions that need the same new people wait for each other, not both.
+        missing = sorted({person for person in people if person not in rows})
         if missing:
-            fresh = {person: AESGCM.generate_key(256) for person in missing}
             name = self._ring.newest
             wrap = self._wrapper(name)
-            wrapped = [_encrypt(wrap, key, person.bytes) for person, key in fresh.items()]
-            rows = await transaction.fetch(SQL["insert_person_keys"], missing, [name] * len(missing), wrapped)
-            keys.update({row["person"]: AESGCM(fresh[row["person"]]) for row in rows})
-            # Another transaction was first with some of them.
-            keys.update(await self._find_keys(transaction, [person for person in missing if person not in keys]))
-        return keys
+            fresh = [_encrypt(wrap, AESGCM.generate_key(256), person.bytes) for person in missing]
+            await transaction.execute(SQL["insert_person_keys"], missing, [name] * len(missing), fresh)
+            # Another transaction may have been first with some of them: what counts is what is there now.
+            rows.update(await self._find_keys(transaction, missing))
+        return {person: self._unwrap(row) for person, row in rows.items()}
 
-    async def _find_keys(self, transaction: Transaction, people: Sequence[UUID]) -> dict[UUID, AESGCM | None]:
+    async def _find_keys(self, transaction: Transaction, people: Sequence[UUID]) -> dict[UUID, Record]:
         if not people:
             return {}
-        rows = await transaction.fetch(SQL["find_person_keys"], list(set(people)))
-        return {row["person"]: self._unwrap(row["person"], row["key_id"], row["wrapped"]) for row in rows}
+        return {row["person"]: row for row in await transaction.fetch(SQL["find_person_keys"], list(set(people)))}
 
-    def _unwrap(self, person: UUID, name: str | None, wrapped: bytes | None) -> AESGCM | None:
-        if name is None or wrapped is None:
+    def _unwrap(self, row: Record) -> AESGCM | None:
+        wrapped: bytes | None = row["wrapped"]
+        if wrapped is None:
             return None
-        return AESGCM(self._wrapper(name).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], person.bytes))
+        wrap = self._wrapper(row["key_id"])
+        return AESGCM(wrap.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], row["person"].bytes))
 
     def _wrapper(self, name: str) -> AESGCM:
         if name not in self._wrap:
@@ -193,12 +203,15 @@ class Seal:
             staff=personal.staff,
         )
 
-    def _open_one(self, contact: Contact, key: AESGCM | None) -> Personal | None:
-        if key is None or not contact.sealed:
+    def _open_one(self, contact: Contact, row: Record | None) -> Personal | None:
+        if row is None or not contact.sealed:
             return None
         try:
+            key = self._unwrap(row)
+            if key is None:
+                return None
             packed = key.decrypt(contact.sealed[:NONCE_BYTES], contact.sealed[NONCE_BYTES:], contact.person.bytes)
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             return None
         inside = _unpack(packed)
         return Personal(

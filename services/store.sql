@@ -34,11 +34,10 @@ select name, role, created_at, revoked_at from services.api_key order by created
 select person, key_id, wrapped from services.person_key where person = any($1::uuid[]);
 
 -- name: insert_person_keys
--- New data keys; a person who has one already (or was erased) keeps it and returns no row.
+-- New data keys; a person who has one already (or was erased) keeps it.
 insert into services.person_key (person, key_id, wrapped)
 select * from unnest($1::uuid[], $2::text[], $3::bytea[])
-on conflict do nothing
-returning person;
+on conflict do nothing;
 
 -- name: take_lease
 -- Takes or renews a lease for `$3` seconds; no row where another holds it.
