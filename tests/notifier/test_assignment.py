@@ -1,0 +1,99 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from notifier.assignment import Candidate, assign, judge
+from notifier.message import Mail, PreparedMail, PreparedText, Text, mark
+from tests.notifier.rules import policy
+
+NOW = datetime(2026, 3, 2, 2, tzinfo=UTC)
+LINKS = "https://hf.example.cn/s/a", "https://hf.example.cn/u/b"
+FINE = Candidate(
+    delivery=UUID(int=1),
+    fence=1,
+    survey=UUID(int=2),
+    step=0,
+    attempt=1,
+    kind="first",
+    questionnaire="incident",
+    ticket="INC1",
+    expires_at=NOW + timedelta(days=7),
+    ended=None,
+    opted_out=False,
+    erased=False,
+    name="李雷",
+    address="li@example.com",
+    address_hash=UUID(int=3),
+    locale="zh-CN",
+    timezone=None,
+    version=1,
+    policy=policy(),
+)
+NIGHT_IN_SHANGHAI = datetime(2026, 3, 2, 15, tzinfo=UTC)
+
+
+def judged(now: datetime = NOW, **changes: Any) -> tuple[str, datetime | None] | None:
+    settlement = judge(replace(FINE, **changes), now=now, dead=False, provider=True)
+    return (settlement.state, settlement.next_at) if settlement else None
+
+
+def test_nothing_speaks_against_it() -> None:
+    assert judged() is None
+
+
+def test_it_waits_for_the_end_of_the_quiet_hours_where_the_person_is() -> None:
+    assert judged(NIGHT_IN_SHANGHAI) == ("planned", datetime(2026, 3, 3, 0, 30, tzinfo=UTC))
+    assert judged(NIGHT_IN_SHANGHAI, timezone="Europe/Berlin") is None
+    assert judged(NIGHT_IN_SHANGHAI, timezone="Nowhere/At_All") == ("planned", datetime(2026, 3, 3, 0, 30, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [
+        ({"ended": "answered"}, "suppressed"),
+        ({"opted_out": True}, "suppressed"),
+        ({"expires_at": NOW}, "suppressed"),
+        ({"erased": True}, "suppressed"),
+        ({"address": None}, "failed"),
+        ({"questionnaire": "gone"}, "failed"),
+        ({"policy": None}, "failed"),
+    ],
+)
+def test_what_speaks_against_it(changes: dict[str, Any], state: str) -> None:
+    assert judged(**changes) == (state, None)
+
+
+def test_a_refusal_does_not_wait_for_the_morning() -> None:
+    assert judged(NIGHT_IN_SHANGHAI, opted_out=True) == ("suppressed", None)
+
+
+def test_an_assignment_writes_its_message() -> None:
+    mail = PreparedMail(
+        sender="care@example.com",
+        sender_name="x",
+        language="zh-CN",
+        subject=mark("ticket"),
+        text=f"{mark('greeting')} {mark('expires')}",
+        html=mark("link"),
+    )
+    written = assign(FINE, mail, links=LINKS, at=NOW, deadline=1.0).message()
+    assert isinstance(written, Mail)
+    assert written.message_id == f"<{UUID(int=2)}.0@example.com>"
+    text = assign(FINE, PreparedText([f"{mark('opt_out')}"]), links=LINKS, at=NOW, deadline=1.0).message()
+    assert isinstance(text, Text)
+    assert (text.text, text.reference) == (LINKS[1], str(UUID(int=1)))
+
+
+def test_its_shape_is_what_its_message_depends_on() -> None:
+    shape = FINE.shape(policy())
+    assert shape == ("desk", 1, "incident", "first", "zh", True)
+    assert replace(FINE, name="other", step=3).shape(policy()) == shape
+    assert replace(FINE, locale="en", ticket=None).shape(policy()) == ("desk", 1, "incident", "first", "en", False)
+
+
+def test_no_assignment_without_an_address() -> None:
+    with pytest.raises(ValueError, match="address"):
+        assign(replace(FINE, address=None), PreparedText(["x"]), links=LINKS, at=NOW, deadline=1.0)
