@@ -1,0 +1,178 @@
+"""Samples: how many of each stratum, who is drawn, what each answer weighs, and whether a plan keeps its conditions.
+
+Everything can be redone from the plan: the draw of a unit is that of `scheduler.sample.draw` for the plan's seed and
+the unit's key, and the lowest draws of a stratum are chosen. That is a simple random sample without replacement.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
+from datetime import date
+from fractions import Fraction
+from math import ceil, floor
+from typing import NamedTuple
+
+from scheduler.audience import Customer, Stratum, Unit, since
+from scheduler.sample import draw
+from services.contracts.policy import Coverage, Guarantee, Sample
+from services.contracts.tickets import Channel
+
+ALWAYS: Stratum = ("always",)
+"""The stratum of those who are asked in any case."""
+
+
+class Drawn(NamedTuple):
+    """A unit after the draw. `weight` is how many units it stands for in estimates, None where it was not chosen."""
+
+    unit: Unit
+    stratum: Stratum
+    draw: float
+    chosen: bool
+    weight: float | None
+
+
+class Proof(NamedTuple):
+    """A condition as a count: at least `required` of `total` are needed, and there are `counted`."""
+
+    required: int
+    counted: int
+    total: int
+
+    @property
+    def met(self) -> bool:
+        """Whether the condition holds."""
+        return self.counted >= self.required
+
+
+def allocate(sample: Sample, sizes: Mapping[Stratum, int]) -> dict[Stratum, int]:
+    """How many to draw from strata of these sizes.
+
+    The sample's size is spread in proportion (largest remainders), then single strata get their own sizes, then are
+    over-sampled, then the minima of each and of all are kept; never more than there are.
+    """
+    population = sum(sizes.values())
+    planned = _spread(max(sample.size.of(population), min(sample.minimum, population)), sizes)
+    planned = {stratum: _raised(sample, stratum, sizes[stratum], count) for stratum, count in planned.items()}
+    missing = min(sample.minimum, population) - sum(planned.values())
+    more = _spread(max(missing, 0), {stratum: sizes[stratum] - count for stratum, count in planned.items()})
+    return {stratum: count + more[stratum] for stratum, count in planned.items()}
+
+
+def _spread(count: int, room: Mapping[Stratum, int]) -> dict[Stratum, int]:
+    """So many in proportion to the room that each stratum has; the largest remainders get the rest."""
+    whole = sum(room.values())
+    exact = {stratum: Fraction(count * places, whole) if whole else Fraction(0) for stratum, places in room.items()}
+    given = {stratum: floor(share) for stratum, share in exact.items()}
+    nearest = sorted(room, key=lambda stratum: (given[stratum] - exact[stratum], stratum))
+    for stratum in nearest[: min(count, whole) - sum(given.values())]:
+        given[stratum] += 1
+    return given
+
+
+def _raised(sample: Sample, stratum: Stratum, size: int, planned: int) -> int:
+    words = [value.casefold() for value in stratum]
+    own = {value.casefold(): each for value, each in sample.sizes.items()}
+    planned = next((own[word].of(size) for word in words if word in own), planned)
+    for value, factor in sample.over.items():
+        if value.casefold() in words:
+            planned = ceil(planned * Fraction(str(factor)))
+    return min(size, max(planned, sample.minimum_each))
+
+
+def choose(sample: Sample, units: Iterable[Unit], seed: str, always: Set[str] = frozenset()) -> tuple[Drawn, ...]:
+    """Draws a sample, in order of the units' keys. `always` are the keys of those who are asked in any case.
+
+    Where organisations are drawn first, the weight counts both draws.
+    """
+    everybody = sorted(units)
+    free = [unit for unit in everybody if unit.key not in always]
+    chosen = {unit.key: (ALWAYS, 1.0) for unit in everybody if unit.key in always}
+    for group, weight in _organisations(sample, free, seed):
+        for stratum, members, count in _strata(sample, group):
+            for unit in _lowest(members, seed, count):
+                chosen[unit.key] = (stratum, weight * len(members) / count)
+    return tuple(Drawn(unit, *_outcome(unit, chosen, draw(seed, unit.key))) for unit in everybody)
+
+
+def _outcome(
+    unit: Unit, chosen: Mapping[str, tuple[Stratum, float]], number: float
+) -> tuple[Stratum, float, bool, float | None]:
+    if unit.key not in chosen:
+        return unit.stratum, number, False, None
+    stratum, weight = chosen[unit.key]
+    return stratum, number, True, weight
+
+
+def _organisations(sample: Sample, units: Sequence[Unit], seed: str) -> list[tuple[list[Unit], float]]:
+    """The groups from which is drawn, each with the weight of having been drawn itself."""
+    if sample.organisations is None:
+        return [(list(units), 1.0)]
+    groups: defaultdict[str, list[Unit]] = defaultdict(list)
+    for unit in units:
+        groups[unit.organisation].append(unit)
+    wanted = max(sample.organisations.minimum, ceil(Fraction(str(sample.organisations.share)) * len(groups)))
+    names = sorted(groups, key=lambda name: (draw(seed, "organisation", name), name))[:wanted]
+    return [(groups[name], len(groups) / len(names)) for name in names]
+
+
+def _strata(sample: Sample, units: Sequence[Unit]) -> list[tuple[Stratum, list[Unit], int]]:
+    strata: defaultdict[Stratum, list[Unit]] = defaultdict(list)
+    for unit in units:
+        strata[unit.stratum].append(unit)
+    counts = allocate(sample, {stratum: len(members) for stratum, members in strata.items()})
+    return [(stratum, members, counts[stratum]) for stratum, members in sorted(strata.items())]
+
+
+def _lowest(units: Sequence[Unit], seed: str, count: int) -> list[Unit]:
+    return sorted(units, key=lambda unit: (draw(seed, unit.key), unit.key))[:count]
+
+
+def weights(sizes: Mapping[Stratum, int], counts: Mapping[Stratum, int]) -> dict[Stratum, float]:
+    """N_h / n_h: how many units of each stratum one drawn unit stands for. Strata without a draw are left out."""
+    return {stratum: sizes[stratum] / count for stratum, count in counts.items() if count}
+
+
+def next_in_line(sample: Sample, drawn: Sequence[Drawn], lost: Set[str]) -> tuple[Unit, ...]:
+    """Who takes the place of chosen units that cannot be reached: the next lowest draws where those were drawn."""
+    waiting: defaultdict[tuple[str, Stratum], list[Drawn]] = defaultdict(list)
+    for each in sorted(drawn, key=lambda each: (each.draw, each.unit.key)):
+        if not each.chosen and each.unit.key not in lost:
+            waiting[_group(sample, each)].append(each)
+    places = [_group(sample, each) for each in drawn if each.chosen and each.unit.key in lost]
+    return tuple(waiting[place].pop(0).unit for place in places if waiting[place])
+
+
+def _group(sample: Sample, each: Drawn) -> tuple[str, Stratum]:
+    return each.unit.organisation if sample.organisations else "", each.stratum
+
+
+def active_customers(coverage: Coverage, customers: Iterable[Customer], today: date) -> frozenset[str]:
+    """Those of whom a survey must reach a share."""
+    first = since(coverage.active_within, today)
+    return frozenset(
+        each.id for each in customers if each.facts.last_active is not None and each.facts.last_active >= first
+    )
+
+
+def prove_coverage(coverage: Coverage, active: Set[str], customers: Iterable[str]) -> Proof:
+    """Before a survey, whether its plan covers enough active customers; afterwards, whether it reached enough."""
+    return Proof(_at_least(coverage.share, len(active)), len(active & set(customers)), len(active))
+
+
+def counts_as_followed_up(guarantee: Guarantee, channel: Channel | None) -> bool:
+    """Whether a contact by that channel (None: an answer by the customer himself) keeps the guarantee."""
+    return guarantee.by is None or channel in guarantee.by
+
+
+def prove_guarantee(guarantee: Guarantee, cases: int, asked: int, followed_up: int) -> Proof:
+    """Whether enough cases of a period were followed up."""
+    total = cases if guarantee.of == "all" else asked
+    return Proof(_at_least(guarantee.share, total), followed_up, total)
+
+
+def top_up(draws: Mapping[str, float], asked: Set[str], missing: int) -> tuple[str, ...]:
+    """Which further cases are asked about when a guarantee is in danger: the lowest draws not yet asked."""
+    return tuple(sorted(draws.keys() - asked, key=lambda key: (draws[key], key))[: max(missing, 0)])
+
+
+def _at_least(share: float, total: int) -> int:
+    return ceil(Fraction(str(share)) * total)
