@@ -19,8 +19,6 @@ WORDS = {
     "en": {
         "mailbox": "Mailbox",
         "purpose": "What customers would have received. Nothing leaves this machine.",
-        "mails": "mails",
-        "texts": "SMS",
         "mail": "Mail",
         "text": "SMS",
         "business_time": "Business time",
@@ -42,8 +40,6 @@ WORDS = {
     "zh": {
         "mailbox": "收件箱",
         "purpose": "这里显示客户本应收到的消息，不会真正发出。",
-        "mails": "封邮件",
-        "texts": "条短信",
         "mail": "邮件",
         "text": "短信",
         "business_time": "业务时间",
@@ -117,6 +113,13 @@ def full_clock(at: datetime, language: Language) -> str:
     return f"{clock(at, language)}, {local.year} (UTC{local.isoformat()[-6:]})"
 
 
+def counted(count: Count, language: Language) -> str:
+    """How many messages there are, in words."""
+    if language == "zh":
+        return f"{count.email} 封邮件 · {count.sms} 条短信"
+    return f"{count.email} {'mail' if count.email == 1 else 'mails'} · {count.sms} SMS"
+
+
 def language_of(asked: str | None, accepted: str) -> Language:
     """The language asked for, or else the browser's own; English for all others."""
     if asked in ("zh", "en"):
@@ -131,6 +134,7 @@ def _render(template: str, language: Language, listing: Listing, chosen: object,
         language=language,
         words=WORDS[language],
         listing=listing,
+        counted=counted(listing.count, language),
         chosen=chosen,
         clock=lambda at: clock(at, language),
         full_clock=lambda at: full_clock(at, language),

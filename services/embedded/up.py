@@ -28,6 +28,7 @@ from services.errors import ConfigurationError, Unavailable
 from services.house import House
 from services.kafka import DEAD
 from services.migrate import ROOMS, migrate
+from services.process import Process
 from services.seal import KeyRing, Seal
 from services.settings import Settings, read_settings
 from services.version import VERSION
@@ -65,7 +66,7 @@ async def up(*, port: int, data: Path | None, sample: bool, speed: float | None)
 
 
 @asynccontextmanager
-async def _house(folder: Folder, clock: Clock, port: int) -> AsyncIterator[tuple[House, run.Process]]:
+async def _house(folder: Folder, clock: Clock, port: int) -> AsyncIterator[tuple[House, Process]]:
     """The whole house with its mailbox, serving."""
     with socket.create_server((HOST, 0)) as mails:
         async with _servers(folder) as servers:
