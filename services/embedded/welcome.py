@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple, TextIO
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from services.clock import Clock, FastClock
 from services.embedded.sample import SAMPLE_SPEED
+
+NAME_CELLS = 12
+PLACE_CELLS = 48
 
 Language = Literal["zh", "en"]
 
@@ -71,16 +74,16 @@ class Greeter(NamedTuple):
         if isinstance(clock, FastClock):
             self._line(say["fast"].format(speed=clock.speed, now=clock.now().astimezone()))
         self.console.print()
-        places = Table.grid(padding=(0, 3, 0, 0))
-        for name, place in (
+        places = (
             ("mailbox", f"{address}/mailbox"),
             ("docs", f"{address}/docs"),
             ("metrics", f"{address}/metrics"),
             ("key", str(folder / "admin.key")),
             ("sources", str(folder / "sources")),
-        ):
-            places.add_row(f"  {say[name]}", Text(place, style="cyan"), Text(say[f"{name}_note"], style="dim"))
-        self.console.print(places)
+        )
+        cells = min(PLACE_CELLS, max(cell_len(place) for _, place in places))
+        for name, place in places:
+            self._place(say[name], place + " " * (cells - cell_len(place)), say[f"{name}_note"])
         self.console.print()
         if sample:
             self._line(say["playing"].format(first=FIRST_MESSAGE_SECONDS, reminder=REMINDER_SECONDS))
@@ -91,7 +94,14 @@ class Greeter(NamedTuple):
 
     def survey(self, link: str) -> None:
         """Says where the first survey waits."""
-        self.console.print(f"  {WORDS[self.language]['survey']}   ", Text(link, style="cyan"), sep="")
+        self._place(WORDS[self.language]["survey"], link, "")
+
+    def _place(self, name: str, place: str, note: str) -> None:
+        """A line of three columns, however many cells the characters take."""
+        line = Text(f"  {set_cell_size(name, NAME_CELLS)}  ")
+        line.append(place, style="cyan")
+        line.append(f"   {note}" if note else "", style="dim")
+        self.console.print(line)
 
     def _line(self, text: str) -> None:
         self.console.print(Text(f"  {text}"))
@@ -99,7 +109,7 @@ class Greeter(NamedTuple):
 
 def greeter(environment: Mapping[str, str], output: TextIO) -> Greeter:
     """A greeter in the terminal's language. Lines stay as long as they are: a link that is cut cannot be clicked."""
-    console = Console(file=output, soft_wrap=True, highlight=False, width=200 if not output.isatty() else None)
+    console = Console(file=output, soft_wrap=True, highlight=False)
     return Greeter(console, language_of(environment))
 
 
