@@ -218,7 +218,7 @@ def test_the_image_holds_what_runs() -> None:
     exposed = re.findall(r"^EXPOSE (.*)$", text, re.MULTILINE)
     assert exposed == [" ".join(str(port) for port in (PORT_OF_ALL, *PORTS.values()))]
     copied = set(re.findall(r"^COPY (\w+) \1$", text, re.MULTILINE))
-    assert copied == {"services", *ALL}
+    assert copied == {"services", *ALL, "policies"}
     assert re.search(r"^USER 10001:10001$", text, re.MULTILINE)
     assert text.count("--require-hashes") == 2
     assert set(re.findall(r"HUIFANG_\w+", text)) <= {"HUIFANG_" + name.upper() for name in Settings.model_fields}

