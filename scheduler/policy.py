@@ -111,7 +111,16 @@ def rules_of(policy: str, version: int, document: str) -> tuple[Rule, ...]:
     read = read_policy(document)
     calendar = almanac(read.calendar)
     return tuple(
-        Rule(policy, version, name, survey, steps_of(survey), filter_of(survey.where), calendar, read.limits.per_person)
+        Rule(
+            policy,
+            version,
+            name,
+            survey,
+            steps_of(survey),
+            filter_of(survey.where),
+            calendar,
+            read.limits.per_person if survey.limited else None,
+        )
         for name, survey in read.surveys.items()
         if survey.on == "ticket closed"
     )

@@ -15,25 +15,15 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Literal, NamedTuple, TypeVar
 from uuid import UUID
 
-from scheduler.policy import PlannedStep, Rule, Schedule
+from scheduler.policy import PlannedStep, Reason, Rule, Schedule
 from services.contracts.deliveries import DeliveryOutcome
 from services.contracts.surveys import SurveyEnd
 from services.contracts.tickets import Channel
 
 State = Literal["planned", "due", "sent", "answered", "declined", "cancelled", "expired", "unreachable"]
 StepState = Literal["said"] | DeliveryOutcome
-Cause = Literal[
-    "due",
-    "delivery",
-    "response",
-    "opted_out",
-    "reopened",
-    "by_hand",
-    "no_answer",
-    "person_limit",
-    "too_late",
-]
-"""Why a survey moved, in the words of the ledger."""
+Cause = Literal["due", "delivery", "response", "opted_out", "reopened", "no_answer"] | Reason
+"""Why a survey moved, in the words of the ledger: something happened to it, or its decision was taken anew."""
 
 OPEN: frozenset[State] = frozenset({"planned", "due", "sent"})
 GRACE = timedelta(hours=2)
