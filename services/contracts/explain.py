@@ -71,6 +71,8 @@ def _known(location: Sequence[str | int], document: Document) -> Path:
 def _unknown_key(error: ErrorDetails, keys: Sequence[str]) -> tuple[str, str]:
     key = str(error["loc"][-1])
     close = get_close_matches(key, keys, n=1)
+    if list(keys) == ["zh", "en"] and not close:
+        return f"unknown key {key!r}", "Only zh and en stand here; put a text with a comma or a colon in quotes"
     known = f"Known here: {', '.join(keys)}" if keys else _READ
     return f"unknown key {key!r}", f"Did you mean {close[0]!r}?" if close else known
 
