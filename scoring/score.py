@@ -10,11 +10,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from services.contracts.policy import Band, ScoreMethod
+from services.contracts.language.scores import Band, Dimension, ReturnRate, ScoreMethod, Scores
 from services.contracts.questionnaire import SCALES, Item, Questionnaire, Scale
 
 Counts = Mapping[float, int]
 Values = Mapping[str, float]
+ONE_ITEM: frozenset[ScoreMethod] = frozenset(("option-total", "mean", "nps", "ces"))
 PROMOTER, DETRACTOR = 9, 6
 _ROUNDING = 1e-9
 
@@ -52,24 +53,34 @@ def scored_items(questionnaire: Questionnaire) -> list[tuple[Item, Scale]]:
     return [(item, scale) for item in questionnaire.items if (scale := scale_of(item))]
 
 
-def judge(questionnaire: Questionnaire, values: Values, method: ScoreMethod) -> Judgement:
+def judge(questionnaire: Questionnaire, values: Values, scores: Scores) -> Judgement:
     """A respondent's score and satisfaction.
 
-    The score is the plain sum for `sum`, and weighted for every other method. He is satisfied when his overall item
-    reaches its scale's "satisfied from"; without an overall item, when his weighted score reaches that of his items.
+    The score is the plain sum for `sum`; for the methods that speak of one item, that item in percent; else, and where
+    that item was not rated, the weighted mean of all. He is satisfied when his overall item reaches its scale's
+    "satisfied from"; without an overall item, when his weighted score reaches that of his items.
     """
     rated = [(item, scale, values[item.id]) for item, scale in scored_items(questionnaire) if item.id in values]
     if not rated:
         return Judgement(None, None)
-    score = 100 * sum(value / scale.top * item.weight for item, scale, value in rated) / _weight(rated)
-    needed = 100 * sum(scale.satisfied_from / scale.top * item.weight for item, scale, _ in rated) / _weight(rated)
+    weighted = _weighted(rated)
+    needed = _weighted([(item, scale, scale.satisfied_from) for item, scale, _ in rated])
     overall = next(((scale, value) for item, scale, value in rated if item.overall), None)
-    satisfied = overall[1] >= overall[0].satisfied_from if overall else score >= needed - _ROUNDING
-    return Judgement(respondent_sum(questionnaire, values) if method == "sum" else score, satisfied)
+    satisfied = overall[1] >= overall[0].satisfied_from if overall else weighted >= needed - _ROUNDING
+    if scores.method == "sum":
+        return Judgement(respondent_sum(questionnaire, values), satisfied)
+    meant = [each for each in rated if spoken_of(each[0], scores)] if scores.method in ONE_ITEM else []
+    return Judgement(_weighted(meant) if meant else weighted, satisfied)
 
 
-def _weight(rated: Sequence[tuple[Item, Scale, float]]) -> float:
-    return sum(item.weight for item, _, _ in rated)
+def spoken_of(item: Item, scores: Scores) -> bool:
+    """Whether the methods in `ONE_ITEM` speak of this item: the one that the policy names, or the overall one."""
+    return item.id == scores.item if scores.item else item.overall
+
+
+def _weighted(rated: Sequence[tuple[Item, Scale, float]]) -> float:
+    parts = weighted_mean((100 * value / scale.top, item.weight) for item, scale, value in rated)
+    return parts if parts is not None else 0.0
 
 
 def respondent_sum(questionnaire: Questionnaire, values: Values) -> float | None:
@@ -120,9 +131,19 @@ def dimensions(items: Iterable[tuple[Item, Counts]]) -> dict[str, float]:
     return {dimension: mean for dimension, part in parts.items() if (mean := weighted_mean(part)) is not None}
 
 
-def tree_total(dimensions: Mapping[str, float], weights: Mapping[str, float] | None = None) -> float | None:
-    """The root of the indicator tree: the weighted mean of its dimensions; a dimension without a weight weighs 1."""
-    return weighted_mean((value, (weights or {}).get(name, 1.0)) for name, value in dimensions.items())
+def tree(nodes: Mapping[str, Dimension], leaves: Mapping[str, float]) -> dict[str, float]:
+    """Every node of the indicator tree that has anything below it: the weighted mean of its parts."""
+    found: dict[str, float] = {}
+    for name, node in nodes.items():
+        below = tree(node.under, leaves)
+        value = tree_total(node.under, below) if node.under else leaves.get(name)
+        found.update(below if value is None else {**below, name: value})
+    return found
+
+
+def tree_total(nodes: Mapping[str, Dimension], values: Mapping[str, float]) -> float | None:
+    """The weighted mean of the nodes that stand side by side; those without a value are left out."""
+    return weighted_mean((values[name], node.weight) for name, node in nodes.items() if name in values)
 
 
 def weighted_mean(parts: Iterable[tuple[float, float]]) -> float | None:
@@ -165,11 +186,11 @@ def ces(counts: Counts) -> float | None:
     return spreading.mean if spreading else None
 
 
-def after_return_rate(score: float, rate: float, floor: float, per: float, minus: float) -> float:
-    """The return-rate rule: M' = M - minus·⌊(floor - rate) / per⌋ where `rate` (percent) is below `floor`, else M."""
+def after_return_rate(score: float, rate: float, rule: ReturnRate) -> float:
+    """The return-rate rule: M' = M - minus·⌊(floor - rate) / per⌋ where `rate` (percent) is below the floor, else M."""
     # A rate like 100·9/20 must not miss a full step by the last bit of a float.
-    steps = math.floor((floor - rate) / per + _ROUNDING)
-    return score - minus * max(steps, 0)
+    steps = math.floor((100 * rule.floor - rate) / rule.per + _ROUNDING)
+    return score - rule.minus * max(steps, 0)
 
 
 def band_of(score: float, bands: Sequence[Band]) -> Band:

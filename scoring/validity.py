@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Literal
 
 from scoring.response import Answer, Answers, is_asked
-from services.contracts.policy import Validity
+from services.contracts.language.scores import Validity
 from services.contracts.questionnaire import SCALES, Questionnaire, Scale
 from services.contracts.responses import ResponseChannel
 
@@ -43,8 +43,8 @@ def flags(
         "too-fast": _is_too_fast(answers, circumstances.seconds, thresholds.too_fast_seconds),
         "duplicate": circumstances.neighbours > 0,
         "staff-network": circumstances.from_staff_network,
-        "scanner-suspect": circumstances.by_scanner,
-        "agent-entered": circumstances.channel != "self",
+        "scanner-suspect": circumstances.by_scanner and thresholds.scanner_suspect == "flag",
+        "agent-entered": circumstances.channel != "self" and thresholds.agent_entered == "flag",
     }
     return tuple(flag for flag, holds in found.items() if holds)
 

@@ -17,11 +17,12 @@ from scoring.score import (
     percent,
     respondent_sum,
     spread,
+    tree,
     tree_total,
 )
-from services.contracts.policy import Scores
+from services.contracts.language.scores import Dimension, ReturnRate, ScoreMethod, Scores
 from services.contracts.questionnaire import SCALES, Questionnaire
-from tests.scoring.questionnaires import choice, questionnaire, scale, text, yesno
+from tests.scoring.questionnaires import choice, questionnaire, scale, text, words, yesno
 
 TEN_BANDS = questionnaire(*(scale(item, "ten-bands", na=True) for item in "abcd"))
 QUALITY = questionnaire(scale("a", "quality5"), scale("b", "quality5"))
@@ -30,10 +31,15 @@ THREE: list[Values] = [
     {"a": 7, "b": 6, "c": 9, "d": 10},
     {"a": 3, "b": 5, "c": 10, "d": 8},
 ]
+PROPERTY = ReturnRate.model_validate({"floor": "50%", "per": 5, "minus": 1})
 
 
 def four_digits(value: float | None) -> str:
     return f"{value:.4g}"
+
+
+def by(method: ScoreMethod, item: str | None = None) -> Scores:
+    return Scores(method=method, item=item)
 
 
 def figure(asked: Questionnaire, table: list[Values]) -> float | None:
@@ -91,11 +97,11 @@ def test_ces_is_the_mean() -> None:
 
 @pytest.mark.parametrize(("rate", "expected"), [(37, 84.4), (45, 85.4), (45.1, 86.4), (50, 86.4), (80, 86.4)])
 def test_return_rate_rule(rate: float, expected: float) -> None:
-    assert isclose(after_return_rate(86.4, rate, floor=50, per=5, minus=1), expected)
+    assert isclose(after_return_rate(86.4, rate, PROPERTY), expected)
 
 
 def test_return_rate_rule_does_not_miss_a_step_by_a_float() -> None:
-    assert isclose(after_return_rate(86.4, 100 * (0.1 + 0.2) + 15, floor=50, per=5, minus=1), 85.4)
+    assert isclose(after_return_rate(86.4, 100 * (0.1 + 0.2) + 15, PROPERTY), 85.4)
 
 
 @pytest.mark.parametrize(
@@ -130,37 +136,55 @@ def test_tree_has_dimensions_of_weighted_items_and_a_total_of_dimensions() -> No
     counts = count([{"quick": 5, "prompt": 4, "kind": 3}, {"quick": 4, "prompt": 10, "kind": 5}])
     leaves = dimensions((item, counts[item.id]) for item in asked.items)
     assert leaves == {"speed": pytest.approx((2 * 90 + 70) / 3), "manner": pytest.approx(80)}
-    assert tree_total(leaves) == pytest.approx((250 / 3 + 80) / 2)
-    assert tree_total(leaves, {"speed": 3}) == pytest.approx((250 + 80) / 4)
-    assert tree_total({}) is None
+    nodes = {
+        "service": Dimension(title=words("service"), under={"speed": node("speed", 3), "manner": node("manner")}),
+        "price": node("price", 9),
+    }
+    values = tree(nodes, leaves)
+    assert values == {**leaves, "service": pytest.approx((250 + 80) / 4)}
+    assert tree_total(nodes, values) == pytest.approx((250 + 80) / 4)
+    assert tree_total(nodes, {**values, "price": 50}) == pytest.approx((82.5 + 9 * 50) / 10)
+    assert tree_total(nodes, {}) is None
+
+
+def node(name: str, weight: float = 1) -> Dimension:
+    return Dimension(title=words(name), weight=weight)
 
 
 def test_one_respondent_is_judged_by_his_overall_item() -> None:
     asked = questionnaire(scale("overall", overall=True), scale("speed"), yesno("solved"), text("why"))
-    assert judge(asked, {"overall": 4, "speed": 1, "solved": 1}, "percent") == (50, True)
-    assert judge(asked, {"overall": 3, "speed": 5}, "rate") == (80, False)
+    assert judge(asked, {"overall": 4, "speed": 1, "solved": 1}, by("percent")) == (50, True)
+    assert judge(asked, {"overall": 3, "speed": 5}, by("rate")) == (80, False)
 
 
 def test_without_an_overall_item_the_score_judges() -> None:
     asked = questionnaire(scale("a", "nps", weight=2), scale("b"))
-    assert judge(asked, {"a": 9, "b": 4}, "percent").satisfied is True
-    assert judge(asked, {"a": 8, "b": 4}, "percent").satisfied is False
-    assert judge(asked, {"b": 4}, "mean") == (80, True)
+    assert judge(asked, {"a": 9, "b": 4}, by("percent")).satisfied is True
+    assert judge(asked, {"a": 8, "b": 4}, by("percent")).satisfied is False
+    assert judge(asked, {"b": 4}, by("mean")) == (80, True)
+
+
+def test_methods_of_one_item_score_that_item() -> None:
+    asked = questionnaire(scale("overall", overall=True), scale("friend", "nps"), scale("speed"))
+    values = {"overall": 5, "friend": 7, "speed": 1}
+    assert judge(asked, values, by("mean")) == (100, True)
+    assert judge(asked, values, by("nps", "friend")).score == pytest.approx(70)
+    assert judge(asked, {"speed": 1}, by("nps", "friend")) == (20, False)
 
 
 def test_an_overall_item_that_was_left_out_leaves_the_judgement_to_the_score() -> None:
     asked = questionnaire(scale("overall", overall=True), scale("speed"))
-    assert judge(asked, {"speed": 5}, "percent") == (100, True)
+    assert judge(asked, {"speed": 5}, by("percent")) == (100, True)
 
 
 def test_sum_ignores_weights() -> None:
     asked = questionnaire(scale("a", weight=9), scale("b"))
-    assert judge(asked, {"a": 5, "b": 1}, "sum").score == pytest.approx(60)
+    assert judge(asked, {"a": 5, "b": 1}, by("sum")).score == pytest.approx(60)
 
 
 def test_nothing_rated_has_no_score() -> None:
     asked = questionnaire(scale("a", na=True), choice("b", "x"), text("c"))
-    assert judge(asked, {"b.x": 1}, "percent") == (None, None)
+    assert judge(asked, {"b.x": 1}, by("percent")) == (None, None)
     assert respondent_sum(asked, {}) is None
     assert figure(asked, [{}, {}]) is None
 
@@ -181,4 +205,4 @@ def test_percent_does_not_depend_on_how_often_everybody_is_counted(table: list[V
 
 @given(RATINGS)
 def test_with_equal_weights_percent_and_sum_agree_for_one_respondent(values: Values) -> None:
-    assert judge(TEN_BANDS, values, "percent").score == pytest.approx(judge(TEN_BANDS, values, "sum").score)
+    assert judge(TEN_BANDS, values, by("percent")).score == pytest.approx(judge(TEN_BANDS, values, by("sum")).score)

@@ -2,7 +2,7 @@ import pytest
 
 from scoring.response import Answers
 from scoring.validity import Circumstances, Flag, flags, is_in, tells_apart
-from services.contracts.policy import Validity
+from services.contracts.language.scores import Validity
 from services.contracts.questionnaire import Questionnaire, ScaleName
 from tests.scoring.questionnaires import questionnaire, scale, text, yesno
 
@@ -72,6 +72,8 @@ def test_thresholds_are_the_policys() -> None:
     lenient = Validity.model_validate({"incomplete_below": "10%", "straight_lined_from": 6, "too_fast_seconds": 0})
     assert flags(FIVE, dict.fromkeys("abcde", 4), Circumstances(seconds=0.1), lenient) == ()
     assert flags(FIVE, {"a": 4}, Circumstances(seconds=0.1), lenient) == ()
+    accepting = Validity(agent_entered="accept", scanner_suspect="accept")
+    assert flags(FIVE, CAREFUL, Circumstances(channel="visit", by_scanner=True), accepting) == ()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,3 @@
+from services.run import main
+
+main("scoring")

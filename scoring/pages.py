@@ -1,0 +1,382 @@
+"""The survey page: shown without a vote, answered in one durable transaction, thanked for."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from markupsafe import Markup, escape
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from scoring import palette, store
+from scoring.form import Field, conditions, fields
+from scoring.handlers import Policies, Reception
+from scoring.page import Page, standing
+from scoring.response import Reading
+from scoring.skeleton import Skeleton, place
+from scoring.submission import Submission
+from scoring.validity import tells_apart
+from scoring.visit import Nonce, is_foreign, is_prefetch, is_scanner, locale_of, token_of, write_nonce
+from scoring.wording import LANGUAGES, NAMES, Phrase, say
+from services import metrics
+from services.contracts.messages import Brand
+from services.contracts.policy import Policy
+from services.contracts.questionnaire import LOCALES, SCALES, Item, Locale, Questionnaire
+from services.database import Transaction
+from services.gather import Gather
+from services.house import House
+from services.pages import render
+from services.seal import token_hash
+from services.web import HotRoute
+
+FIELDS_MOST = 300
+FORM = "application/x-www-form-urlencoded"
+_HEADERS = {
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    "x-robots-tag": "noindex, nofollow",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "vary": "accept-language",
+}
+
+
+class Visit(NamedTuple):
+    """A request as far as a page depends on it. `asked` is the language in the address."""
+
+    token: str
+    asked: str | None
+    score: str | None
+    accepted: str
+
+    @property
+    def hash(self) -> bytes:
+        """By which the page is found."""
+        return token_hash(self.token)
+
+
+class Style(NamedTuple):
+    """A page's style sheet, and the policy that allows it and nothing else."""
+
+    css: Markup
+    policy: str
+
+
+@cache
+def style_of(color: str, shown_when: tuple[tuple[str, tuple[str, ...]], ...] = ()) -> Style:
+    """The style for a brand colour, with what shows items whose condition holds."""
+    css = render(
+        "scoring",
+        "survey.css",
+        colors=palette.palette(color),
+        conditions=dict(shown_when),
+        ink=palette.INK,
+        muted=palette.MUTED,
+        line=palette.LINE,
+        edge=palette.EDGE,
+        star=palette.STAR,
+        error=palette.ERROR,
+    )
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    allowed = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; form-action 'self'"
+    return Style(Markup(css), f"{allowed}; base-uri 'none'; frame-ancestors 'none'")  # noqa: S704 - our own template
+
+
+def _frame(locale: Locale, brand: str, style: Style, score: str = "") -> dict[str, object]:
+    """What every page has around its content."""
+    other = next(each for each in LOCALES if each != locale)
+    return {
+        "locale": locale,
+        "language": LANGUAGES[locale],
+        "other_locale": other,
+        "other_language": LANGUAGES[other],
+        "other_name": NAMES[other],
+        "preselect": score,
+        "brand": brand,
+        "style": style.css,
+    }
+
+
+def _respond(body: bytes, style: Style, locale: Locale, status: int = 200) -> Response:
+    headers = {**_HEADERS, "content-security-policy": style.policy, "content-language": LANGUAGES[locale]}
+    return Response(body, status, headers, "text/html")
+
+
+def _notice(
+    locale: Locale, title: str, text: str, status: int, *, brand: Brand | None = None, sign: str = "", change: str = ""
+) -> Response:
+    style = style_of((brand or Brand()).color)
+    frame = _frame(locale, brand.name.say(locale) if brand else "", style)
+    link = say("change", locale) if change else ""
+    page = render("scoring", "notice.html", title=title, text=text, sign=sign, change=link, token=change, **frame)
+    return _respond(page.encode(), style, locale, status)
+
+
+def neutral(visit: Visit, status: int) -> Response:
+    """The page that tells nothing: for links that never were (404), and for those that are over (410)."""
+    locale = locale_of(visit.asked, None, visit.accepted, None)
+    return _notice(locale, say("closed_title", locale), say("closed_text", locale), status)
+
+
+def unavailable(locale: Locale) -> Response:
+    """The page for a survey whose policy is still on its way."""
+    response = _notice(locale, say("unavailable_title", locale), say("unavailable_text", locale), 503)
+    response.headers["retry-after"] = "5"
+    return response
+
+
+class Sheet:
+    """One questionnaire of a policy version, as pages: printed once for each language, then only filled in."""
+
+    def __init__(self, policy: Policy, questionnaire: str) -> None:
+        self.policy = policy
+        self.questionnaire: Questionnaire = policy.questionnaires[questionnaire]
+        self._style = style_of(policy.brand.color, tuple(conditions(self.questionnaire).items()))
+        overall = self.questionnaire.overall
+        marks = SCALES[overall.scale].marks if overall and overall.scale else ()
+        self._scores = frozenset(str(mark.value) for mark in marks)
+        self._printed: dict[tuple[Locale, bool], Skeleton] = {}
+
+    def form(self, places: Mapping[str, str], locale: Locale, *, ticketed: bool, score: str | None) -> Response:
+        """The form as nobody has answered it yet; a score in the link preselects the overall item."""
+        skeleton = self._printed.get((locale, ticketed))
+        if skeleton is None:
+            skeleton = self._printed[locale, ticketed] = self._print(locale, ticketed)
+        chosen = {f"is-{score}": " checked", "score": f"&amp;score={score}"} if score in self._scores else {}
+        return _respond(skeleton.fill({**places, **chosen}), self._style, locale)
+
+    def _print(self, locale: Locale, ticketed: bool) -> Skeleton:
+        def state(item: Item, value: str, given: bool) -> str:
+            return place(f"is-{value}") if item.overall and value in self._scores else ""
+
+        drawn = fields(self.questionnaire, locale, {}, {}, state)
+        places = {name: place(name) for name in ("token", "nonce", "opt_out", "ticket")}
+        return Skeleton(self._page(locale, drawn, place("score"), ticketed=ticketed, **places))
+
+    def form_again(
+        self,
+        places: Mapping[str, str],
+        locale: Locale,
+        page: Page,
+        reading: Reading,
+        *,
+        status: int = 200,
+        resend: bool = False,
+    ) -> Response:
+        """The form with answers in it: to correct them, to mend what is wrong with them, or to send them again."""
+        drawn = fields(self.questionnaire, locale, reading.answers, {} if resend else reading.faults)
+        filled = {name: Markup(value) for name, value in places.items()}  # noqa: S704 - HTML already
+        shown = {"ticketed": page.ticket is not None, "again": page.version > 0, "resend": resend}
+        return _respond(self._page(locale, drawn, "", **shown, **filled).encode(), self._style, locale, status)
+
+    def _page(self, locale: Locale, drawn: Sequence[Field], score: str, **more: object) -> str:
+        def in_locale(phrase: Phrase) -> str:
+            return say(phrase, locale)
+
+        return render(
+            "scoring",
+            "survey.html",
+            title=self.questionnaire.title.say(locale),
+            purpose=self.questionnaire.purpose.say(locale),
+            fields=drawn,
+            faults=[each for each in drawn if each.fault],
+            say=in_locale,
+            **{"again": False, "resend": False, **more},
+            **_frame(locale, self.policy.brand.name.say(locale), self._style, score),
+        )
+
+    def thanks(self, token: str, locale: Locale) -> Response:
+        """The thanks, the same for every answer to a link that may still be changed."""
+        text = self.questionnaire.thanks.say(locale) if self.questionnaire.thanks else say("done_text", locale)
+        return self._thank(locale, text, 200, token)
+
+    def thanks_for_good(self, locale: Locale) -> Response:
+        """The thanks after the time for changes."""
+        return self._thank(locale, say("final_text", locale), 410)
+
+    def _thank(self, locale: Locale, text: str, status: int, token: str = "") -> Response:
+        title = say("done_title", locale)
+        return _notice(locale, title, text, status, brand=self.policy.brand, sign="done", change=token)
+
+
+class SurveyPages:
+    """What `/s/{token}` does."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._policies = Policies()
+        self._sheets: dict[tuple[str, int, str], Sheet] = {}
+        self._find = Gather(house.database, "scoring", self._find_pages)
+        self._take = Gather(house.database, "scoring", Reception(self._policies).take)
+
+    async def visit(self, request: Request) -> Response:
+        """Shows the page, or takes an answer. Nothing but a POST from the page itself ever votes."""
+        visit = _visit(request)
+        if request.method == "POST":
+            return await self._answer(visit, request)
+        quiet = is_prefetch(request.method, request.headers)
+        if quiet or is_scanner(request.headers):
+            metrics.SCANNER_VISITS.inc()
+        if quiet:
+            return Response(b"", 200, _HEADERS, "text/html")
+        page = await self._find(visit.hash) if visit.token else None
+        if page is None:
+            return neutral(visit, 404)
+        return self._show(page, visit)
+
+    async def _find_pages(self, transaction: Transaction, hashes: Sequence[bytes]) -> Sequence[Page | None]:
+        pages = await store.find_pages(transaction, hashes)
+        await self._policies.learn(transaction, pages.values())
+        return [pages.get(each) for each in hashes]
+
+    def _show(self, page: Page, visit: Visit) -> Response:
+        sheet = self._sheet(page)
+        if sheet is None:
+            return unavailable(locale_of(visit.asked, page.locale, visit.accepted, None))
+        now = self._house.clock.now()
+        state = standing(page, now, sheet.policy.corrections.within)
+        locale = locale_of(visit.asked, page.locale, visit.accepted, sheet.policy)
+        if state == "closed":
+            return neutral(visit, 410)
+        if state == "answered":
+            return sheet.thanks_for_good(locale)
+        places = self._places(page, visit, now)
+        if state == "open":
+            return sheet.form(places, locale, ticketed=page.ticket is not None, score=visit.score)
+        return sheet.form_again(places, locale, page, Reading(dict(page.answers), {}))
+
+    async def _answer(self, visit: Visit, request: Request) -> Response:
+        sent = await _fields(request)
+        page, verdict = await self._take(self._submission(visit, sent, request)) if visit.token else (None, None)
+        if page is None:
+            return neutral(visit, 404)
+        sheet = self._sheet(page)
+        if verdict is None or sheet is None:
+            return unavailable(locale_of(visit.asked, page.locale, visit.accepted, None))
+        if verdict.fate == "closed":
+            return neutral(visit, 410)
+        locale = locale_of(visit.asked, page.locale, visit.accepted, sheet.policy)
+        if verdict.fate == "answered":
+            return sheet.thanks_for_good(locale)
+        if verdict.fate == "given" and verdict.version:
+            metrics.RESPONSES.labels(page.name, verdict.version.channel, verdict.version.validity).inc()
+        if verdict.fate in ("given", "corrected", "kept"):
+            return sheet.thanks(visit.token, locale)
+        places = self._places(page, visit, verdict.issued_at or self._house.clock.now())
+        if verdict.fate == "faulty" and verdict.reading:
+            return sheet.form_again(places, locale, page, verdict.reading, status=422)
+        # What another site sent is not shown: the customer must not be led into sending it himself.
+        reading = verdict.reading or Reading(dict(page.answers), {})
+        return sheet.form_again(places, locale, page, reading, status=403, resend=True)
+
+    def _submission(self, visit: Visit, sent: Sequence[tuple[str, str]], request: Request) -> Submission:
+        address = request.client.host if request.client else None
+        return Submission(
+            token_hash=visit.hash,
+            secret=self._secret("form", visit.token),
+            fields=sent,
+            foreign=is_foreign(request.headers, self._house.settings.public_url),
+            scanner=is_scanner(request.headers),
+            address=address,
+            origin=self._secret("origin", address) if address and tells_apart(address) else None,
+        )
+
+    def _secret(self, purpose: str, text: str) -> str:
+        """What nobody without the house's keys can make of a text."""
+        return self._house.seal.link_token(purpose, UUID(bytes=token_hash(text)[:16]))
+
+    def _places(self, page: Page, visit: Visit, issued_at: datetime) -> dict[str, str]:
+        """What differs from link to link, as HTML."""
+        return {
+            "token": visit.token,
+            "nonce": write_nonce(self._secret("form", visit.token), Nonce(issued_at, page.version)),
+            "opt_out": self._house.seal.link_token("opt-out", page.survey),
+            "ticket": str(escape(page.ticket or "")),
+        }
+
+    def _sheet(self, page: Page) -> Sheet | None:
+        key = (page.policy, page.policy_version, page.questionnaire)
+        policy = self._policies.of(page)
+        if policy and key not in self._sheets:
+            self._sheets[key] = Sheet(policy, page.questionnaire)
+        return self._sheets.get(key)
+
+
+def _visit(request: Request) -> Visit:
+    token = token_of(request.path_params["token"]) or ""
+    query = request.query_params
+    return Visit(token, query.get("lang"), query.get("score"), request.headers.get("accept-language", ""))
+
+
+async def _fields(request: Request) -> list[tuple[str, str]]:
+    """The form's fields as they came. Raises `HTTPException` for what is no form of ours."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("", FORM):
+        raise HTTPException(400, f"A form is sent as {FORM}.")
+    try:
+        body = await request.body()
+        if body and not kind:
+            raise HTTPException(400, f"A form is sent as {FORM}.")
+        return parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=FIELDS_MOST)
+    except ClientDisconnect:
+        raise HTTPException(400, "The form did not arrive whole.") from None
+    except ValueError:
+        raise HTTPException(400, f"A form has at most {FIELDS_MOST} fields.") from None
+
+
+_TOKEN = {
+    "name": "token",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string"},
+    "description": "The unguessable part of the customer's link.",
+}
+_LANGUAGE = {"name": "lang", "in": "query", "schema": {"type": "string", "enum": list(LOCALES)}}
+_PAGE = {"content": {"text/html": {"schema": {"type": "string"}}}}
+_OPERATIONS: Mapping[str, Mapping[str, Any]] = {
+    "get": {
+        "summary": "The survey page; shows, never votes.",
+        "tags": ["scoring"],
+        "security": [],
+        "parameters": [
+            _TOKEN,
+            _LANGUAGE,
+            {
+                "name": "score",
+                "in": "query",
+                "schema": {"type": "string"},
+                "description": "Preselects the overall item.",
+            },
+        ],
+        "responses": {
+            "200": {"description": "The form, with the answers given so far.", **_PAGE},
+            "404": {"description": "No such link.", **_PAGE},
+            "410": {"description": "The survey is over.", **_PAGE},
+        },
+    },
+    "post": {
+        "summary": "The customer's answer, once a link; correctable within the policy's window.",
+        "tags": ["scoring"],
+        "security": [],
+        "parameters": [_TOKEN, _LANGUAGE],
+        "requestBody": {"content": {FORM: {"schema": {"type": "object", "additionalProperties": {"type": "string"}}}}},
+        "responses": {
+            "200": {"description": "Thanks.", **_PAGE},
+            "403": {"description": "The form did not come from the page; it is shown again.", **_PAGE},
+            "404": {"description": "No such link.", **_PAGE},
+            "410": {"description": "The survey is over.", **_PAGE},
+            "422": {"description": "Answers are missing or impossible; the form is shown again.", **_PAGE},
+        },
+    },
+}
+
+
+def survey_route(house: House) -> HotRoute:
+    """The address of the survey pages."""
+    return HotRoute("/s/{token}", SurveyPages(house).visit, ("GET", "HEAD", "POST"), _OPERATIONS)
