@@ -32,6 +32,8 @@ FRAME_ONLY = frozenset({
     "services.embedded",
 })  # fmt: skip
 """What a room gets only through the frame: events leave by `Transaction.say`, rows come by its statements."""
+PACKS = "policies/__init__.py"
+"""Makes the packs findable wherever the project is installed; holds no code."""
 ENTRANCES = {"services.run": {"__main__"}, "services.command_line": {"commands"}}
 """Parts of the frame that only one file of a room needs."""
 
@@ -146,5 +148,5 @@ def packages_are_known(tree: Tree) -> Iterator[str]:
     """A top-level package with code is the frame, a room, the tests or the benchmarks."""
     for path in tree.files:
         top, _, rest = path.partition("/")
-        if rest and path.endswith(".py") and top not in (*PACKAGES, "tests", "bench"):
+        if rest and path.endswith(".py") and top not in (*PACKAGES, "tests", "bench") and path != PACKS:
             yield f"{path}: no room of this name runs (services.run.PORTS)"
