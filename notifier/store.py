@@ -258,7 +258,7 @@ async def insert_calls(transaction: Transaction, dues: Sequence[SurveyDue]) -> N
 
 async def find_calls(transaction: Transaction, dues: Sequence[SurveyDue]) -> list[Record]:
     """The calls of steps."""
-    rows = [(each.survey, each.step) for each in dues]
+    rows = list({(each.survey, each.step) for each in dues})
     return await transaction.fetch(SQL["find_calls"], *_columns(rows, 2))
 
 

@@ -42,6 +42,7 @@ messages:
 """
 
 
-def policy(*, scale: str = "likert5", own_words: bool = False, more: str = "") -> Policy:
-    """The policy, on a scale, with the house's words or its own."""
-    return parse_policy(TEXT.replace("SCALE", scale) + (OWN_WORDS if own_words else "") + more, "desk.yaml")
+def policy(*, scale: str = "likert5", own_words: bool = False, quiet: bool = True) -> Policy:
+    """The policy, on a scale, with the house's words or its own, with or without quiet hours."""
+    text = TEXT.replace("SCALE", scale) + (OWN_WORDS if own_words else "")
+    return parse_policy(text if quiet else text.replace("21:00-08:30", "21:00-21:00"), "desk.yaml")
