@@ -15,7 +15,6 @@ import structlog
 
 from services import logs, metrics, run
 from services.auth import Keys, Role, install_key, revoke_key
-from services.clock import Clock
 from services.contracts.topics import topics
 from services.embedded import mailbox, sms_sink, store
 from services.embedded.broker import open_broker
@@ -51,14 +50,11 @@ async def up(*, port: int, data: Path | None, sample: bool, speed: float | None)
     speed = speed or (SAMPLE_SPEED if sample else None)
     with open_folder(data) as folder:
         _check_port(port)
-        clock = open_clock(folder.clock, speed=speed, sample=sample)
-        # The clock is kept to the very end: what the house does while it stops lies before what the next start does.
-        keeping = _beside(keep_clock(folder.clock, clock, speed or 1.0))
-        async with keeping, _house(folder, clock, port) as (house, process):
+        async with _house(folder, port, speed, sample=sample) as (house, process):
             greet = greeter(os.environ, sys.stdout)
-            greet.welcome(house.settings.public_url, folder.path, clock, sample=sample)
+            greet.welcome(house.settings.public_url, folder.path, house.clock, sample=sample)
             run.settle_memory()
-            works = [play_sample(folder, _address(port), clock)] if sample else []
+            works = [play_sample(folder, _address(port), house.clock)] if sample else []
             async with _beside(_greet_first_survey(house, greet), *works):
                 await run.until_stopped(stopping, process)
             # Whatever hangs below must not keep the process: everything durable is in the database.
@@ -66,18 +62,25 @@ async def up(*, port: int, data: Path | None, sample: bool, speed: float | None)
 
 
 @asynccontextmanager
-async def _house(folder: Folder, clock: Clock, port: int) -> AsyncIterator[tuple[House, Process]]:
+async def _house(
+    folder: Folder, port: int, speed: float | None, *, sample: bool
+) -> AsyncIterator[tuple[House, Process]]:
     """The whole house with its mailbox, serving."""
     with socket.create_server((HOST, 0)) as mails:
-        async with _servers(folder) as servers:
+        async with _servers(folder) as servers, AsyncExitStack() as stack:
             settings = _settings(folder, port, mails, servers)
             logs.configure(settings.log_level, settings.log_form)
             await migrate(settings.database_url.get_secret_value(), PACKAGES)
-            async with run.open_house(settings, clock) as house, mailbox.open_mailbox(house, mails) as room:
-                await _install_keys(house, folder)
-                metrics.BUILD.info({"version": VERSION})
-                async with run.running(house, run.ALL, port, public=mailbox.PUBLIC, further=[room]) as process:
-                    yield house, process
+            # Business time begins when somebody is there to use it, and is kept until nobody is: what the house does
+            # while it stops lies before what the next start does.
+            clock = open_clock(folder.clock, speed=speed, sample=sample)
+            await stack.enter_async_context(_beside(keep_clock(folder.clock, clock, speed or 1.0)))
+            house = await stack.enter_async_context(run.open_house(settings, clock))
+            room = await stack.enter_async_context(mailbox.open_mailbox(house, mails))
+            await _install_keys(house, folder)
+            metrics.BUILD.info({"version": VERSION})
+            rooms = run.running(house, run.ALL, port, public=mailbox.PUBLIC, further=[room])
+            yield house, await stack.enter_async_context(rooms)
 
 
 @asynccontextmanager
