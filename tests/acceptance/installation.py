@@ -43,25 +43,17 @@ class Installation:
 
     def start(self) -> None:
         """Starts it, and returns when it is ready."""
-        log = (self.folder.parent / f"{self.folder.name}.log").open("ab")
-        self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "services",
-                "up",
-                "--data",
-                self.folder,
-                "--port",
-                str(self._port),
-                *self._arguments,
-            ],
-            cwd=ROOT,
-            env={**os.environ, "LANG": "en_US.UTF-8"},
-            stdout=log,
-            stderr=log,
-        )
-        eventually(self._ready, f"/readyz answers; see {log.name}", START_SECONDS)
+        log = self.folder.parent / f"{self.folder.name}.log"
+        command = [sys.executable, "-m", "services", "up", "--data", str(self.folder), "--port", str(self._port)]
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [*command, *self._arguments],
+                cwd=ROOT,
+                env={**os.environ, "LANG": "en_US.UTF-8"},
+                stdout=output,
+                stderr=output,
+            )
+        eventually(self._ready, f"/readyz answers; see {log}", START_SECONDS)
 
     def kill(self) -> None:
         """`kill -9`, at once."""
