@@ -180,7 +180,7 @@ def _condition(item: Item, questionnaire: Questionnaire, locale: Locale) -> str 
         for name, listed in item.ask_when.items()
         for value in _values(items[name], listed)
     ]
-    return f"{say('only_if', locale)} {' / '.join(named)}"
+    return say("only_if", locale) + " / ".join(named)
 
 
 def _mark(item: Item, value: str) -> Mark | None:

@@ -14,7 +14,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{27}")
 _TRAILING: Final = " \t\r\n.,;:!?)>]}\"'*`。，；：！？）》】」』”’…\u200b\ufeff\u00a0\u3000"
 _PREFETCH: Final = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 _SCANNERS = re.compile(
-    r"bot\b|bot/|crawler|spider|preview|scanner|safelinks|mimecast|proofpoint|barracuda|symantec|messagelabs|trendmicro"
+    r"(?<!cu)bot\b|crawler|spider|preview|scanner|safelinks|mimecast|proofpoint|barracuda|symantec|messagelabs|trendmicro"
     r"|sophos|fireeye|forcepoint|zscaler|fortinet|cloudmark|urldefense|virustotal|urlscan|slurp|facebookexternalhit"
     r"|whatsapp|googleimageproxy|yahoomailproxy|embedly|iframely|skypeuri|ms-office|microsoft office",
     re.IGNORECASE,
@@ -107,7 +107,7 @@ def _home(policy: Policy | None) -> Locale:
 
 def write_nonce(secret: str, nonce: Nonce) -> str:
     """The nonce as the form carries it, signed with its link's own secret."""
-    written = f"{_base36(max(0, int(nonce.issued_at.timestamp() * 1000)))}.{nonce.base}"
+    written = f"{_base36(max(0, round(nonce.issued_at.timestamp() * 1000)))}.{nonce.base}"
     return f"{written}.{_signature(secret, written)}"
 
 

@@ -64,7 +64,7 @@ _PHRASES: Final[dict[Phrase, Words]] = {
     ),
     "no": Words(zh="否", en="No"),
     "not_applicable": Words(zh="不适用", en="Not applicable"),
-    "only_if": Words(zh="仅在以上选择以下答案时填写：", en="Only if you answered above:"),
+    "only_if": Words(zh="仅在以上选择以下答案时填写：", en="Only if you answered above: "),
     "required": Words(zh="必答", en="Required"),
     "resend_text": Words(
         zh="我们无法确认这份回答来自本页，所以没有保存。请核对后再次提交。",
