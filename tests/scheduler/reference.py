@@ -10,10 +10,16 @@ from services.contracts.schema import policy_schema
 DOCS = Path(__file__).parents[2] / "docs"
 ASKING, ANSWERS = "policy-asking.md", "policy-answers.md"
 HEADS = {
-    ASKING: "# Policies: every key about asking\n\nThe file as a whole, its calendar, questions, surveys and plans; "
-    f"[{ANSWERS}]({ANSWERS}) goes on with what becomes of the answers. [policy.md](policy.md) shows it by example.\n",
-    ANSWERS: "# Policies: every key about answers\n\nScores, follow-up, reports, grading, rewards, wording and privacy; "
-    f"[{ASKING}]({ASKING}) has the file as a whole. [policy.md](policy.md) shows it by example.\n",
+    ASKING: f"""# Policies: every key about asking
+
+The file as a whole, its calendar, questions, surveys and plans. [policy.md](policy.md) shows it by example;
+[{ANSWERS}]({ANSWERS}) goes on with what becomes of the answers.
+""",
+    ANSWERS: f"""# Policies: every key about answers
+
+Scores, follow-up, reports, grading, rewards, wording and privacy. [policy.md](policy.md) shows it by example;
+[{ASKING}]({ASKING}) has the file as a whole.
+""",
 }
 WRITTEN = "<!-- written by tests/scheduler/reference.py from the language itself -->\n"
 FIRST_OF_ANSWERS = "scores"
@@ -67,10 +73,9 @@ def _names(value: Any) -> Iterator[str]:
 
 
 def _section(name: str, part: dict[str, Any]) -> Iterator[str]:
-    yield f"### {name}\n"
+    yield f"### {name}"
     about = part.get("description", "").strip()
-    if about:
-        yield f"{_prose(about)}\n"
+    yield f"{_prose(about)}\n" if about else ""
     yield "| key | value | meaning |"
     yield "|---|---|---|"
     required = part.get("required", ())

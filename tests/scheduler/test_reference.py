@@ -6,7 +6,6 @@ from scheduler.policy import REASONS
 from services.contracts.policy import parse_policy
 from tests.scheduler.reference import ANSWERS, ASKING, DOCS, references
 
-
 PAGE = (DOCS / "policy.md").read_text(encoding="utf-8")
 
 
