@@ -231,9 +231,8 @@ class Accepted(BaseModel):
     accepted: int
 
 
-@router.post("/events", status_code=202, openapi_extra={"requestBody": _EVENTS})
-async def post_events(request: Request, house: HouseOf, transaction: InTransaction) -> Accepted:
-    """Takes ticket events in the canonical form: one CloudEvent or an array of them; all of them or none."""
+async def read_reports(request: Request, house: HouseOf) -> list[TicketReported]:
+    """The body of `/v1/events`; a dependency, so that it has arrived before a transaction is opened."""
     if not is_json(request.headers.get("content-type"), "cloudevents+json", "cloudevents-batch+json"):
         raise Problem(415, "media-type", "Send application/cloudevents+json, …-batch+json or application/json.")
     try:
@@ -245,6 +244,14 @@ async def post_events(request: Request, house: HouseOf, transaction: InTransacti
     faults = [(place, REFUSALS[word]) for place, report in enumerate(reports) if (word := refuse(house, report))]
     if faults:
         raise _refused_events(faults)
+    return reports
+
+
+@router.post("/events", status_code=202, openapi_extra={"requestBody": _EVENTS})
+async def post_events(
+    reports: Annotated[list[TicketReported], Depends(read_reports)], house: HouseOf, transaction: InTransaction
+) -> Accepted:
+    """Takes ticket events in the canonical form: one CloudEvent or an array of them; all of them or none."""
     await promise(house, transaction, reports)
     return Accepted(accepted=len(reports))
 
