@@ -88,7 +88,8 @@ def test_the_strata_of_measures_weigh_back_to_the_worked_mean() -> None:
     counts: dict[Stratum, int] = {("a",): 200, ("b",): 50}
     drawn = allocate(sample(strata=["tier"], sizes={"a": 10, "b": 20}), counts)
     assert drawn == {("a",): 10, ("b",): 20}
-    weight, means = weights(counts, drawn), {("a",): 4.2, ("b",): 3.0}
+    weight = weights(counts, drawn)
+    means: dict[Stratum, float] = {("a",): 4.2, ("b",): 3.0}
     naive = sum(means[each] * drawn[each] for each in drawn) / sum(drawn.values())
     weighted = sum(means[each] * drawn[each] * weight[each] for each in drawn) / 250
     assert naive == pytest.approx(3.400)
