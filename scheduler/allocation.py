@@ -146,7 +146,7 @@ def _group(sample: Sample, each: Drawn) -> tuple[str, Stratum]:
 
 
 def active_customers(coverage: Coverage, customers: Iterable[Customer], today: date) -> frozenset[str]:
-    """Those of whom a survey must reach a share."""
+    """Those of whom a survey must reach a share, out of the customers whom it means."""
     first = since(coverage.active_within, today)
     return frozenset(
         each.id for each in customers if each.facts.last_active is not None and each.facts.last_active >= first

@@ -34,7 +34,9 @@ class Brand(Part):
     """In whose name the customer is asked."""
 
     name: Words = Words(zh="客户服务中心", en="Customer Service")
+    """The name that customers read, as sender and on the page."""
     color: Annotated[str, AfterValidator(_readable)] = "#0b5cad"
+    """The colour of the page and the mails, in quotes; white text must be readable on it."""
 
 
 def _fillable(words: Words) -> Words:
@@ -69,17 +71,22 @@ class Sms(Part):
     """An own text for SMS; placeholders as in `PLACEHOLDERS`."""
 
     text: Annotated[Words, AfterValidator(_short)]
+    """The text, with {link} and {opt_out}."""
 
 
 class Email(Part):
     """An own subject and text for mails, as plain text; paragraphs are separated by an empty line."""
 
     subject: Annotated[Words, AfterValidator(_one_line)]
+    """The subject, in one line."""
     text: Annotated[Words, AfterValidator(_linked)]
+    """The text, with {link} and {opt_out}."""
 
 
 class Messages(Part):
     """Own texts of one kind of message; what is missing is said in the house's words."""
 
     sms: Sms | None = None
+    """What is said by SMS."""
     email: Email | None = None
+    """What is said by mail."""

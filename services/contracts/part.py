@@ -32,4 +32,4 @@ def wrong_in_places(faults: Sequence[Fault]) -> PydanticCustomError:
 class Part(BaseModel):
     """A mapping of the policy file: unknown keys are errors, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)

@@ -61,7 +61,7 @@ class Policy(Part):
     questionnaires: Annotated[dict[Identifier, Questionnaire], Field(min_length=1)]
     """What is asked."""
     surveys: Annotated[dict[Identifier, Survey], Field(min_length=1)]
-    """Who is asked what, when, and by which steps. On a ticket the first that fits applies."""
+    """Who is asked what, when, and by which steps. On a ticket or an occasion the first that fits applies."""
     plans: Plans = Plans()
     """How surveys by the calendar are planned."""
     scores: Scores = Scores()

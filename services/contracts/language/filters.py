@@ -101,7 +101,8 @@ class Ask(Part):
     """Who is asked, out of the customer register.
 
     On a ticket or an occasion it narrows: the event's customer must be one of `customers`, and with `contacts` those
-    people of the customer are asked instead of the requester (those of its project, where the event names one).
+    people of the customer are asked instead of the requester (those of its project, where the event names one); where
+    nobody of them is known, the event's own person is asked all the same.
     """
 
     customers: CustomerFilter = CustomerFilter()

@@ -102,7 +102,10 @@ class Sample(Part):
 
 
 class Coverage(Part):
-    """The share of customers that a calendar survey must reach; its plan is checked before and after."""
+    """The share of customers that a calendar survey must reach; its plan is checked before and after.
+
+    It counts those whom the survey means (`ask.customers`), whether or not anybody can be reached there.
+    """
 
     share: ShareText
     """At least this share."""
