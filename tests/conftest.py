@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from services import logs
 from services.clock import DrivenClock
 from services.contracts.topics import topics
 from services.database import Database
@@ -77,6 +78,12 @@ def _why_embedded(config: pytest.Config) -> str | None:
     if why is not None and wanted == "real":
         raise pytest.UsageError(f"--kafka real: {why}")
     return why
+
+
+@pytest.fixture(autouse=True)
+def own_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps commands that run inside a test from sending the logs of all later tests to their own standard error."""
+    monkeypatch.setattr(logs, "configure", lambda *_: None)
 
 
 @pytest.fixture(scope="session")

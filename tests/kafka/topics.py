@@ -20,7 +20,9 @@ def renew(bootstrap: str, names: Iterable[str]) -> None:
     _forget_groups(admin)
     if old:
         _settle(admin.delete_topics(old, operation_timeout=SECONDS))
-    _settle(admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names]))
+    wanted = set(names)
+    _settle(admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in wanted]))
+    _wait_for(admin, wanted)
 
 
 def _forget_groups(admin: AdminClient) -> None:
@@ -32,6 +34,19 @@ def _forget_groups(admin: AdminClient) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
+
+
+def _wait_for(admin: AdminClient, wanted: set[str]) -> None:
+    """The controller's word comes first; clients ask the broker, who learns it a little later."""
+    deadline = time.monotonic() + SECONDS
+    while not wanted <= {
+        name
+        for name, topic in admin.list_topics(timeout=SECONDS).topics.items()
+        if len(topic.partitions) == PARTITIONS and all(each.leader >= 0 for each in topic.partitions.values())
+    }:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"the broker does not show {sorted(wanted)}")
+        time.sleep(0.02)
 
 
 def _settle(asked: dict[str, Future[Any]]) -> None:
