@@ -61,7 +61,7 @@ class Sending:
             claim=self.claim,
             perform=self.perform,
             settle=self.settle,
-            width=self._provider.connections * 3 if self._provider else WIDTH_WITHOUT_PROVIDER,
+            width=self._provider.connections * 4 if self._provider else WIDTH_WITHOUT_PROVIDER,
         )
 
     async def claim(self, house: House, transaction: Transaction, most: int) -> Sequence[Assignment]:

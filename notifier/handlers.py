@@ -30,9 +30,9 @@ async def plan_deliveries(house: House, transaction: Transaction, events: Sequen
     """Plans what is new; of what was heard before, says its outcome again, where it has one."""
     messages = [event for event in events if event.channel != "call"]
     calls = [event for event in events if event.channel == "call"]
+    links = {event.survey: OptOutLink(house.seal.link_token("opt-out", event.survey), event) for event in events}
+    await store.insert_opt_out_links(transaction, list(links.values()))
     if messages:
-        links = [OptOutLink(house.seal.link_token("opt-out", event.survey), event) for event in messages]
-        await store.insert_opt_out_links(transaction, links)
         new = await store.insert_deliveries(transaction, messages)
         heard_again = {Key(event.survey, event.step, event.channel) for event in messages} - new
         if heard_again:

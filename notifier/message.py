@@ -194,7 +194,8 @@ class PreparedMail:
         """The mail for one recipient, dated `at`. `to.address` is a usable one (`usable_address`)."""
         values = to.values()
         encoded = {place: encoded_value(value) for place, value in values.items()}
-        markup = {place: encoded_value(escape(value)) for place, value in values.items()}
+        escaped = {place: escape(value) for place, value in values.items()}
+        changed = {place: encoded_value(value) for place, value in escaped.items() if value != values[place]}
         identifier = message_id(survey, step, self._sender)
         head = (
             f"Date: {format_datetime(at)}\r\n"
@@ -210,7 +211,7 @@ class PreparedMail:
                 _BEFORE_TEXT,
                 self._text.fill(encoded),
                 _BEFORE_HTML,
-                self._html.fill(markup),
+                self._html.fill({**encoded, **changed}),
                 _AFTER,
             )
         )

@@ -14,7 +14,14 @@ from types import TracebackType
 from typing import Literal, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from aiosmtplib import SMTP, SMTPAuthenticationError, SMTPException, SMTPResponseException
+from aiosmtplib import (
+    SMTP,
+    SMTPAuthenticationError,
+    SMTPException,
+    SMTPResponse,
+    SMTPResponseException,
+    SMTPServerDisconnected,
+)
 
 from notifier.delivery import Outcome, Stage, smtp_reply
 from notifier.message import Mail
@@ -23,7 +30,8 @@ from services.errors import ConfigurationError
 Tls = Literal["none", "starttls", "implicit"]
 
 CONNECT_SECONDS = 8.0
-COMMAND_SECONDS = 15.0
+RESET_SECONDS = 2.0
+CLOSING = 421
 IDLE_SECONDS = 30.0
 MAILS_PER_CONNECTION = 1_000
 QUIT_SECONDS = 1.0
@@ -184,7 +192,7 @@ _STALE = "smtp stale connection"
 
 
 class _Handover:
-    """One mail on its way through one connection, step by step, each with its deadline."""
+    """One mail on its way through one connection: one deadline for all its steps, and one for the farewell."""
 
     def __init__(self, client: SMTP, sender: str, mail: Mail, deadline: float) -> None:
         self._client = client
@@ -194,54 +202,67 @@ class _Handover:
         self._stage: Stage = "sender"
 
     async def run(self, *, fresh: bool) -> Outcome:
-        client = self._client
         try:
-            await client.mail(self._sender, timeout=self._seconds())
-            self._stage = "recipient"
-            await client.rcpt(self._mail.recipient, timeout=self._seconds())
-            self._stage = "content"
-            ready = await client.execute_command(b"DATA", timeout=self._seconds())
-            if ready.code != 354:
-                return await self._refused(ready.code, ready.message)
-            return await self._content()
-        except SMTPResponseException as error:
-            if self._stage == "answer":
-                client.close()
-                return Outcome("uncertain", "smtp answer malformed")
-            return await self._refused(error.code, error.message)
+            async with asyncio.timeout_at(self._deadline):
+                return await self._steps()
+        except SMTPException as error:
+            malformed = isinstance(error, SMTPResponseException)
+            return self._broken("malformed" if malformed else _name(error), stale=not fresh and not malformed)
         except _TROUBLE as error:
-            client.close()
-            if self._stage == "answer":
-                return Outcome("uncertain", f"smtp answer {_name(error)}")
-            if self._stage == "sender" and not fresh and not isinstance(error, TimeoutError):
-                # The server had closed an idle connection; nothing was said on it yet.
-                return Outcome("unstarted", _STALE)
-            return Outcome("temporary", f"smtp {self._stage} {_name(error)}")
+            return self._broken(_name(error), stale=False)
+
+    async def _steps(self) -> Outcome:
+        """MAIL, RCPT, DATA and the content. The addresses are usable ones, so they need no further look."""
+        answer = await self._say(b"MAIL FROM:<%b>\r\n" % self._sender.encode("ascii"))
+        if answer.code == 250:
+            self._stage = "recipient"
+            answer = await self._say(b"RCPT TO:<%b>\r\n" % self._mail.recipient.encode("ascii"))
+        if self._stage == "recipient" and answer.code in (250, 251):
+            self._stage = "content"
+            answer = await self._say(b"DATA\r\n")
+            if answer.code == 354:
+                return await self._content()
+        return await self._refused(answer.code, answer.message)
+
+    async def _say(self, line: bytes) -> SMTPResponse:
+        """The answer to one line; straight through the protocol, which halves the price of a mail."""
+        protocol = self._client.protocol
+        if protocol is None:
+            raise SMTPServerDisconnected("closed")
+        protocol.write(line)
+        answer = await protocol.read_response()
+        if answer.code == CLOSING:
+            self._client.close()
+        return answer
 
     async def _content(self) -> Outcome:
-        protocol = self._client.protocol
+        left = self._deadline - asyncio.get_running_loop().time()
         # A process that was frozen for longer than its lease wakes up here too late: somebody else decides by now.
-        if protocol is None or self._seconds() <= RESERVE_SECONDS / 2:
+        if left <= RESERVE_SECONDS / 2 or not self._client.is_connected:
             self._client.close()
             return Outcome("temporary", "smtp content too late")
-        protocol.write(self._mail.content.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+        content = self._mail.content.replace(b"\r\n.", b"\r\n..") + b".\r\n"
         self._stage = "answer"
-        answer = await protocol.read_response(timeout=self._seconds())
-        if answer.code == 421:
-            self._client.close()
+        answer = await self._say(content)
         return smtp_reply("answer", answer.code, answer.message)
 
     async def _refused(self, code: int, message: str) -> Outcome:
         """The reply's meaning; the connection is reset for the next mail, or closed."""
         try:
             if self._client.is_connected:
-                await self._client.rset(timeout=self._seconds())
+                await self._client.rset(timeout=RESET_SECONDS)
         except _TROUBLE:
             self._client.close()
         return smtp_reply(self._stage, code, message)
 
-    def _seconds(self) -> float:
-        return max(0.01, min(COMMAND_SECONDS, self._deadline - asyncio.get_running_loop().time()))
+    def _broken(self, how: str, *, stale: bool) -> Outcome:
+        """The line broke or fell silent. `stale`: it may have been closed while idle, before anything was said."""
+        self._client.close()
+        if self._stage == "answer":
+            return Outcome("uncertain", f"smtp answer {how}")
+        if self._stage == "sender" and stale:
+            return Outcome("unstarted", _STALE)
+        return Outcome("temporary", f"smtp {self._stage} {how}")
 
 
 @asynccontextmanager

@@ -12,9 +12,12 @@ from prometheus_client import REGISTRY
 from notifier import app
 from notifier.delivery import JITTER, RETRIES, UNCERTAIN_FOR
 from services.contracts.tickets import Channel
+from services.pulse import Pulse
+from services.tick import Ticker
 from tests.notifier.rules import policy
 from tests.notifier.servers import Gateway, MailServer, Reply, Request
 from tests.notifier.stage import Stage, approved
+from tests.services.waiting import until
 
 ERASE = "update services.person_key set wrapped = null, key_id = null, erased_at = clock_timestamp() where person = $1"
 
@@ -306,3 +309,21 @@ async def test_a_message_that_breaks_is_not_sent_again(
     monkeypatch.setattr("notifier.channels.smtp.SmtpChannel.send", breaks)
     await stage.settle("send_email", [(claim, await errand.perform(claim)) for claim in claims])
     assert await stage.reported() == [("uncertain", "broke: RuntimeError")]
+
+
+async def all_accepted(stage: Stage) -> bool:
+    return {row["state"] for row in await stage.deliveries()} == {"accepted"}
+
+
+async def test_the_room_runs_by_itself(stage: Stage, server: MailServer, sms: Gateway) -> None:
+    ticker = Ticker(stage.house, "notifier", Pulse())
+    running = [asyncio.create_task(ticker.run(tick)) for tick in stage.room.ticks]
+    mails = [await stage.due(contact=await stage.contact(f"p{number}@example.com")) for number in range(100)]
+    await stage.hear(*mails, *[await stage.due("sms") for _ in range(30)])
+    await until(lambda: all_accepted(stage))
+    ticker.stop()
+    async with asyncio.timeout(10):
+        await asyncio.gather(*running)
+    assert len(set(server.recipients)) == len(server.mails) == 100
+    assert len(sms.requests) == 30
+    assert server.connections <= 8

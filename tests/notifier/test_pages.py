@@ -170,6 +170,14 @@ async def test_our_own_page_can(stage: Stage) -> None:
     assert len(await stage.said()) == 1
 
 
+async def test_who_is_only_called_can_decline_on_the_survey_page_too(stage: Stage) -> None:
+    due = await stage.due("call")
+    await stage.hear(due)
+    path = f"/u/{stage.house.seal.link_token('opt-out', due.survey)}"
+    assert (await post(stage, path, choice="all")).status_code == 200
+    assert await stage.calls() == []
+
+
 async def test_what_a_mail_program_adds_to_a_link_is_taken_off(stage: Stage) -> None:
     _, path = await planned(stage)
     for tail in (".", ")", "%20", "。", ">,"):

@@ -12,7 +12,7 @@ HTTP = {"sms_provider": "http", "sms_url": "http://127.0.0.1:1", "sms_secret": "
 
 
 def settings(**values: Any) -> Settings:
-    return Settings.model_validate({"database_url": "x", "kafka": "x", "keyring": "x", **values})
+    return Settings.model_validate({"database_url": "postgresql://x", "kafka": "127.0.0.1:1", "keyring": "x", **values})
 
 
 async def test_without_settings_nothing_can_leave() -> None:
