@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
+from msgspec.structs import replace
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from scheduler import store
@@ -255,7 +255,7 @@ def _decision(closure: int, row: Record) -> DecisionItem:
 
 
 def _decision_of(closure: int, verdict: Verdict) -> DecisionItem:
-    values = {name: getattr(verdict, name) for name in verdict.__slots__}
+    values = {name: getattr(verdict, name) for name in verdict.__struct_fields__}
     return DecisionItem(**{**values, "closure": closure, "at": verdict.decided_at})
 
 

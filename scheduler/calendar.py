@@ -33,6 +33,11 @@ def zone_of(name: str | None) -> ZoneInfo | None:
         return None
 
 
+@lru_cache(maxsize=1024)
+def _plain(span: Span) -> timedelta | None:
+    return span.plain
+
+
 class Almanac:
     """What a policy's `calendar` says, ready to be asked."""
 
@@ -43,6 +48,7 @@ class Almanac:
         self._workdays = frozenset(_WEEKDAYS.index(day) for day in calendar.workdays)
         self._holidays = holidays.country_holidays(calendar.holidays) if calendar.holidays else holidays.HolidayBase()
         self._working: dict[date, bool] = {}
+        self._shift_of: dict[date, tuple[datetime, datetime]] = {}
 
     def is_quiet(self, at: datetime, zone: tzinfo | None = None) -> bool:
         """Whether nobody may be disturbed at that moment, in the person's zone where it is known."""
@@ -94,16 +100,18 @@ class Almanac:
 
     def after(self, at: datetime, span: Span) -> datetime:
         """The moment that lies `span` after `at`."""
-        if span.plain is not None:
-            return at.astimezone(UTC) + span.plain
+        plain = _plain(span)
+        if plain is not None:
+            return at.astimezone(UTC) + plain
         if span.unit == "working hours":
             return self._after_hours(at, timedelta(hours=span.amount))
         return self._same_time_on(at, self._day_after(at.astimezone(self.zone).date(), span))
 
     def before(self, at: datetime, span: Span) -> datetime:
         """The moment that lies `span` before `at`."""
-        if span.plain is not None:
-            return at.astimezone(UTC) - span.plain
+        plain = _plain(span)
+        if plain is not None:
+            return at.astimezone(UTC) - plain
         if span.unit == "working hours":
             return self._before_hours(at, timedelta(hours=span.amount))
         back = Span(-span.amount, span.unit)
@@ -132,8 +140,14 @@ class Almanac:
         day = at.astimezone(self.zone).date()
         while True:
             if self.is_working_day(day):
-                yield _moments(day, self._hours.start, self.zone)[0], _moments(day, self._hours.end, self.zone)[-1]
+                yield self._shift(day)
             day = self._next_working_day(day, step)
+
+    def _shift(self, day: date) -> tuple[datetime, datetime]:
+        if day not in self._shift_of:
+            start, end = (_moments(day, wall, self.zone) for wall in self._hours)
+            self._shift_of[day] = start[0], end[-1]
+        return self._shift_of[day]
 
     def _next_working_day(self, day: date, step: int) -> date:
         for _ in range(_LONGEST_REST):

@@ -1,10 +1,12 @@
 """A closure as the scheduler knows it, with the decision on it: the ledger's entry."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
 
 from scheduler.policy import Closing, Decision, Outcome, Person
 from services.contracts.tickets import Contact, TicketClosed, TicketDecided
@@ -21,8 +23,7 @@ class Key(NamedTuple):
     closure: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """A decision as the ledger keeps it. `turn` counts the decisions on one closure from 1."""
 
     turn: int
@@ -37,8 +38,7 @@ class Verdict:
     decided_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Closure:
+class Closure(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a closure; only its reopening where `closing` is None."""
 
     key: Key

@@ -1,10 +1,11 @@
 """A survey with what it is about, what becomes of it, and what is said of that."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, cast
 from uuid import UUID
+
+import msgspec
 
 from scheduler.closure import MACHINE
 from scheduler.policy import Closing, PlannedStep, Rule
@@ -13,8 +14,7 @@ from services.contracts.surveys import SurveyDue, SurveyEnd, SurveyEnded
 from services.contracts.tickets import Contact
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dossier:
+class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     """A survey, the closing that it asks about, the person asked, and the rule by which it is led."""
 
     survey: Survey

@@ -1,10 +1,11 @@
 """The ledger's entries: what a closing that is heard of, or told again, makes of a closure and its survey."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from scheduler.calendar import zone_of
 from scheduler.closure import MACHINE, Closure, Key, People, Verdict, verdict_of

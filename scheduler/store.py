@@ -291,7 +291,9 @@ def _closure(row: Record) -> Closure:
         key=Key(row["source"], row["ticket"], row["closure"]),
         closing=read_closing(row) if row["closed_at"] is not None else None,
         reopened_at=row["reopened_at"],
-        verdict=Verdict(**{name: row[name] for name in Verdict.__slots__}) if row["outcome"] is not None else None,
+        verdict=Verdict(**{name: row[name] for name in Verdict.__struct_fields__})
+        if row["outcome"] is not None
+        else None,
     )
 
 

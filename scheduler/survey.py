@@ -10,10 +10,12 @@ it counts even where the survey was ended before it arrived. Of the other ends t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Literal, NamedTuple, TypeVar
 from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
 
 from scheduler.policy import PlannedStep, Reason, Rule, Schedule
 from services.contracts.deliveries import DeliveryOutcome
@@ -48,8 +50,7 @@ _RISING: tuple[StepState | None, ...] = (
 _RANK = {state: rank for rank, state in enumerate(_RISING)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
+class Survey(msgspec.Struct, frozen=True, kw_only=True):
     """A survey as it stands. `steps` and `reported` have one place for each step of the rule.
 
     `asked_at` is when the person is, or was, asked first: what the limit per person counts; None where the survey
@@ -92,7 +93,8 @@ def planned(
     rule: Rule, plan: Schedule, survey: UUID, channels: Sequence[Channel], zone: tzinfo | None, now: datetime
 ) -> Survey:
     """A new survey."""
-    places = len(rule.steps)
+    places = (None,) * len(rule.steps)
+    first = next((step.number for step in rule.steps if step.kind == "first" and step.channel in channels), None)
     new = Survey(
         id=survey,
         state="planned",
@@ -101,12 +103,12 @@ def planned(
         promised_by=plan.promised_by,
         expires_at=plan.expires_at,
         asked_at=plan.first_at,
-        steps=(None,) * places,
-        reported=(None,) * places,
-        next_step=None,
-        next_at=None,
+        steps=places,
+        reported=places,
+        next_step=first,
+        next_at=plan.first_at,
     )
-    return follow(rule, new, now)
+    return new if first is not None else follow(rule, new, now)
 
 
 def replanned(rule: Rule, survey: Survey, plan: Schedule, now: datetime) -> Survey:
