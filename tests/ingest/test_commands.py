@@ -97,6 +97,8 @@ def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("HUIFANG_KAFKA", "127.0.0.1:1")
     monkeypatch.setenv("HUIFANG_KEYRING", KEYRING)
     monkeypatch.setattr("services.run._check_schema", _no_check)
+    # The runner's standard error is closed after the command; logs must not be left pointing there.
+    monkeypatch.setattr("services.logs.configure", lambda *_: None)
     return lambda *words: CliRunner().invoke(source, list(words))
 
 
