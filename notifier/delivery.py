@@ -150,7 +150,8 @@ def smtp_reply(stage: Stage, code: int, text: str) -> Outcome:
         return Outcome("accepted" if 200 <= code < 300 else "uncertain", detail)
     if stage in ("connect", "tls", "login") or code in _OURS or not _permanent(code, enhanced):
         return Outcome("temporary", detail)
-    dead = stage == "recipient" and (enhanced[2:] in _DEAD if enhanced else code in (550, 551, 553))
+    # Some servers judge the recipient only after the content; without an enhanced code it may then be the content.
+    dead = enhanced[2:] in _DEAD if enhanced else stage == "recipient" and code in (550, 551, 553)
     return Outcome("permanent", detail, address_dead=dead)
 
 

@@ -76,6 +76,8 @@ def test_retry_after_is_never_undercut(asked: int, attempt: int, jitter: float) 
         ("answer", 421, "4.3.0 closing", "temporary", False),
         ("answer", 451, "4.7.1 greylisted", "temporary", False),
         ("answer", 554, "5.7.1 spam", "permanent", False),
+        ("answer", 550, "refused", "permanent", False),
+        ("answer", 550, "5.1.1 unknown", "permanent", True),
         ("answer", 552, "message too large", "temporary", False),
         ("recipient", 550, "5.1.1 <x@example.com> unknown", "permanent", True),
         ("recipient", 550, "no such user", "permanent", True),
