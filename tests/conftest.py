@@ -105,7 +105,7 @@ def template(postgres: PostgreSQL) -> str:
 def database_url(postgres: PostgreSQL, template: str) -> Iterator[str]:
     """A fresh database with the schema of today."""
     name = f"huifang_{next(_numbers)}"
-    postgres.execute(f"create database {name} template {template}")
+    postgres.execute(f"create database {name} template {template} strategy file_copy")
     yield postgres.url(name)
     postgres.execute(f"drop database {name} with (force)")
 
