@@ -13,7 +13,7 @@ select id from mailbox.message where channel = 'sms' and reference = $1;
 -- All messages, whole, oldest first.
 select id, channel, recipient, sender, subject, text, html, links, sent_at
 from mailbox.message
-order by position;
+order by sent_at, position;
 
 -- name: list_newest
 -- A page of the list, newest first: messages before a position, with the beginning of their text.

@@ -103,6 +103,8 @@ def _settings(folder: Folder, port: int, mails: socket.socket, servers: Mapping[
         "HUIFANG_PUBLIC_URL": _address(port),
         "HUIFANG_LOG_LEVEL": "WARNING",
         "HUIFANG_LOG_FORM": "console" if sys.stderr.isatty() else "json",
+        # The broker forgets everything with every end, and an hour may pass in a second.
+        "HUIFANG_SWEEP_PATIENCE": "00:00:05",
         **servers,
     }
     seal = Seal(KeyRing(os.environ.get("HUIFANG_KEYRING", folder.keyring)))
