@@ -118,8 +118,10 @@ def migrations_are_numbered_and_forward_compatible(tree: Tree) -> Iterator[str]:
 
 
 def _packages_with_statements(tree: Tree) -> set[str]:
-    found = {path.removesuffix("/store.sql").replace("/", ".") for path in tree.files if path.endswith("/store.sql")}
-    return found | {package for module in tree.modules for package in _statement_names(module).values()}
+    files = (path for path in tree.files if path.endswith("/store.sql") and path.partition("/")[0] in PACKAGES)
+    return {path.removesuffix("/store.sql").replace("/", ".") for path in files} | {
+        package for module in tree.modules for package in _statement_names(module).values()
+    }
 
 
 def _statement_names(module: Module) -> dict[str, str]:
