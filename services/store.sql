@@ -84,6 +84,10 @@ with gone as (delete from {room}.outbox where position = any($1::bigint[]))
 select position, topic, key, value from {room}.outbox
 where position > $2 order by position limit $3;
 
+-- name: relax_durability
+-- This commit need not wait for the disk: should a crash undo the deletion, the events are sent again, as they may be.
+select set_config('synchronous_commit', 'off', true);
+
 -- name: delete_from_outbox
 -- Removes what has reached its topic.
 delete from {room}.outbox where position = any($1::bigint[]);

@@ -1,17 +1,24 @@
 """What the frame's tests add: rooms of their own that own nothing but an outbox, and a table in which a toy notes."""
 
 import asyncio
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from services.contracts.topics import topics
 from services.house import House
 from services.kafka import Producer
 from services.migrate import migrate
 from services.pulse import Pulse
 from services.run import ALL
+from tests.faults import FaultProxy
+from tests.kafka.server import Kafka
+from tests.kafka.topics import renew
 from tests.postgres import PostgreSQL
+from tests.processes import free_port
 
 FRAME = "huifang_frame"
+PROXIED = free_port()
 
 
 @pytest.fixture(scope="session")
@@ -25,13 +32,34 @@ def template(postgres: PostgreSQL) -> str:
     return FRAME
 
 
+@pytest.fixture(scope="session")
+def own_node() -> Iterator[Kafka]:
+    """A node behind a place for a fault proxy, which these tests cut off, kill and restart."""
+    with Kafka(proxied=PROXIED) as node:
+        yield node
+
+
+@pytest.fixture
+def own_kafka(own_node: Kafka) -> Kafka:
+    """That node with the flow's topics, empty."""
+    renew(own_node.bootstrap, [name for topic in topics() for name in (topic, f"{topic}.dead")])
+    return own_node
+
+
+@pytest.fixture
+async def proxy(own_kafka: Kafka) -> AsyncIterator[FaultProxy]:
+    """Stands before that node, at the address that clients are told."""
+    async with FaultProxy(own_kafka.behind_proxy, port=PROXIED) as proxy:
+        yield proxy
+
+
 @pytest.fixture
 def pulse() -> Pulse:
     return Pulse()
 
 
 @pytest.fixture
-async def producer(house: House):  # type: ignore[no-untyped-def]
+async def producer(house: House) -> AsyncIterator[Producer]:
     producer = Producer(house.settings)
     yield producer
     await producer.close()

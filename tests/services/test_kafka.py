@@ -1,7 +1,5 @@
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -14,11 +12,9 @@ from tests.conftest import KEYRING, NOWHERE
 from tests.faults import FaultProxy
 from tests.kafka.server import Kafka
 from tests.kafka.topics import renew
-from tests.processes import free_port
 from tests.services.waiting import until
 
 ITSM = "itsm.tickets"
-PROXIED = free_port()
 
 
 def at(bootstrap: str, **changes: object) -> Settings:
@@ -77,6 +73,7 @@ async def test_a_producer_with_nobody_there_says_so(settings: Settings) -> None:
 
 @pytest.mark.real_kafka
 async def test_missing_topics_are_created_and_others_left(own_kafka: Kafka) -> None:
+    await asyncio.to_thread(renew, own_kafka.bootstrap, ["other"])
     await ensure_topics(at(own_kafka.bootstrap, kafka_partitions=3))
     await ensure_topics(at(own_kafka.bootstrap, kafka_partitions=5))
     consumer = AIOKafkaConsumer(ITSM, ITSM + DEAD, bootstrap_servers=own_kafka.bootstrap)
@@ -98,40 +95,25 @@ async def test_topics_that_cannot_be_created_are_told(own_kafka: Kafka) -> None:
         await ensure_topics(at(own_kafka.bootstrap, kafka_replicas=3))
 
 
-@pytest.fixture(scope="module")
-def own_kafka() -> Iterator[Kafka]:
-    """A node behind a place for a proxy, to cut off, kill and restart."""
-    with Kafka(proxied=PROXIED) as kafka:
-        yield kafka
-
-
-@asynccontextmanager
-async def proxied(kafka: Kafka) -> AsyncIterator[FaultProxy]:
-    async with FaultProxy(kafka.behind_proxy, port=PROXIED) as proxy:
-        yield proxy
-
-
 @pytest.mark.real_kafka
-async def test_a_black_hole_is_told_and_leaves_nothing_running(own_kafka: Kafka) -> None:
-    await ensure_topics(at(own_kafka.bootstrap))
-    async with proxied(own_kafka) as proxy:
-        settings = at(f"127.0.0.1:{proxy.port}")
-        producer = Producer(settings)
-        await producer.send([Outgoing(ITSM, b"key", b"before")])
-        consumer = await open_consumer(settings, "huifang.scheduler", [ITSM])
-        await until(consumer.assignment)
-        proxy.set(black_hole=True)
-        began = time.monotonic()
-        with pytest.raises(Unavailable):
-            await producer.send([Outgoing(ITSM, b"key", b"during")])
-        assert time.monotonic() - began < 20
-        began = time.monotonic()
-        await leave(consumer)
-        assert time.monotonic() - began < 16
-        await until(lambda: _background() == [], 5)
-        proxy.heal()
-        await producer.send([Outgoing(ITSM, b"key", b"after")])
-        await producer.close()
+async def test_a_black_hole_is_told_and_leaves_nothing_running(own_kafka: Kafka, proxy: FaultProxy) -> None:
+    settings = at(f"127.0.0.1:{proxy.port}")
+    producer = Producer(settings)
+    await producer.send([Outgoing(ITSM, b"key", b"before")])
+    consumer = await open_consumer(settings, "huifang.scheduler", [ITSM])
+    await until(consumer.assignment)
+    proxy.set(black_hole=True)
+    began = time.monotonic()
+    with pytest.raises(Unavailable):
+        await producer.send([Outgoing(ITSM, b"key", b"during")])
+    assert time.monotonic() - began < 20
+    began = time.monotonic()
+    await leave(consumer)
+    assert time.monotonic() - began < 16
+    await until(lambda: _background() == [], 5)
+    proxy.heal()
+    await producer.send([Outgoing(ITSM, b"key", b"after")])
+    await producer.close()
     values = [value for _, _, value in await read(own_kafka.bootstrap, ITSM, 2)]
     assert values[0] == b"before"
     assert values[-1] in (b"during", b"after")

@@ -3,7 +3,13 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from inspect import isawaitable
+
+from tests.kafka.server import Kafka
+
+_STARTER = ThreadPoolExecutor(1)
+"""A thread that lives as long as the tests: Linux ends a child together with the thread that started it."""
 
 
 async def until(condition: Callable[[], object | Awaitable[object]], patience: float = 15) -> None:
@@ -16,3 +22,8 @@ async def until(condition: Callable[[], object | Awaitable[object]], patience: f
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {patience:g} s")
         await asyncio.sleep(0.02)
+
+
+async def start_again(server: Kafka) -> None:
+    """Starts a killed server without blocking the loop."""
+    await asyncio.get_running_loop().run_in_executor(_STARTER, server.start)
