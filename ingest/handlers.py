@@ -38,12 +38,11 @@ REGISTER_REACHES_BACK = timedelta(days=30)
 
 
 class Change(NamedTuple):
-    """A closure that has to be said: that nobody knew of it before, or that it only ended, is noted."""
+    """A closure that has to be said; whether nobody knew of it before is noted."""
 
     key: Key
     closure: Closure
     new: bool = False
-    only_ended: bool = False
 
 
 async def hear_reports(house: House, transaction: Transaction, events: Sequence[TicketReported]) -> None:
@@ -185,12 +184,12 @@ async def say(transaction: Transaction, changes: Sequence[Change]) -> list[Closu
     asked = {(change.key[0], change.closure.requester_id) for change in changes if _wants_register(change.closure)}
     register = await store.find_contacts(transaction, asked)
     rows = []
-    for key, closure, _, only_ended in changes:
+    for key, closure, _ in changes:
         source, ticket = key
         number, reopened_at = closure.number, closure.reopened_at
         closed = _closed(key, closure, register.get((source, closure.requester_id)))
-        if not only_ended:
-            transaction.say(closed)
+        # Also where it only ended: the echo, by which the sweep knows that both were heard, is that of a closing.
+        transaction.say(closed)
         if reopened_at:
             transaction.say(TicketReopened(source=source, ticket=ticket, closure=number, reopened_at=reopened_at))
         registered = None if is_reachable(closure.contact) else closure.requester_id
@@ -312,11 +311,7 @@ async def _moves(house: House, transaction: Transaction, reports: Sequence[Ticke
 def _changes(key: Key, known: Sequence[Move] | None, moves: Sequence[Move]) -> list[Change]:
     before, after = fold(known) if known else (), fold(moves)
     # A ticket never has fewer closures than it had.
-    changed = [
-        Change(key, new, only_ended=old._replace(reopened_at=new.reopened_at) == new)
-        for old, new in zip(before, after, strict=False)
-        if new != old
-    ]
+    changed = [Change(key, new) for old, new in zip(before, after, strict=False) if new != old]
     return changed + [Change(key, closure, new=True) for closure in after[len(before) :]]
 
 

@@ -173,3 +173,11 @@ async def test_who_may_use_the_doors(role: Role, client: httpx.AsyncClient) -> N
 async def test_without_a_key_nobody_enters(method: str, path: str, client: httpx.AsyncClient) -> None:
     answer = await client.request(method, path, headers={"authorization": "Bearer nonsense"})
     assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("text", ["\\u0000", "\\ud800"])
+async def test_row_15_what_cannot_be_kept_is_refused_here_too(text: str, client: httpx.AsyncClient) -> None:
+    for field in ("name", "customer", "email", "timezone"):
+        answer = await client.put(CONTACT, content=f'{{"{field}": "{text}"}}', headers=JSON)
+        assert answer.status_code in (400, 422), field
+    assert (await client.put("/v1/contacts/generic/a%00b", json=EMILY)).status_code == 201
