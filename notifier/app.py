@@ -202,7 +202,11 @@ class Sending:
                 self._policies.clear()
                 unknown = keys
             documents = await store.find_policies(transaction, list(unknown))
-            self._policies.update({key: read_policy(document) for key, document in documents.items()})
+            for key, document in documents.items():
+                try:
+                    self._policies[key] = read_policy(document)
+                except ValueError:
+                    log.error("policy_unreadable", policy=key[0], version=key[1])
 
     def _prepare(self, candidate: Candidate) -> PreparedMail | PreparedText:
         policy = candidate.policy

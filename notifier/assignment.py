@@ -1,7 +1,7 @@
 """What a worker takes with him to a mail server or an SMS provider, and whether he may go. Pure."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -11,6 +11,8 @@ from notifier.message import Mail, PreparedMail, PreparedText, Recipient, Text
 from notifier.wording import Kind, greeting, locale_of, written_out
 from services.contracts.policy import Policy
 from services.contracts.questionnaire import Locale
+
+PATIENCE = timedelta(minutes=1)
 
 
 class Shape(NamedTuple):
@@ -87,7 +89,8 @@ class Assignment:
 def judge(candidate: Candidate, *, now: datetime, dead: bool, provider: bool) -> Settlement | None:
     """Why nothing must be sent now, or None: refused for good, or put off by quiet hours.
 
-    `dead`: the address was refused for good before; `provider`: there is one for the channel.
+    `dead`: the address was refused for good before; `provider`: there is one for the channel. What this version of the
+    code cannot read is left to a newer one.
     """
     refused = refusal(
         ended=candidate.ended,
@@ -99,8 +102,12 @@ def judge(candidate: Candidate, *, now: datetime, dead: bool, provider: bool) ->
         provider=provider,
     )
     policy = candidate.policy
-    if refused or policy is None or candidate.questionnaire not in policy.questionnaires:
-        return refused or Settlement("failed", "no such questionnaire")
+    if refused:
+        return refused
+    if policy is None:
+        return Settlement("planned", "policy unreadable", now + PATIENCE)
+    if candidate.questionnaire not in policy.questionnaires:
+        return Settlement("failed", "no such questionnaire")
     quiet = quiet_until(now, candidate.zone(policy), policy.calendar.quiet)
     return Settlement("planned", "quiet hours", quiet) if quiet else None
 

@@ -10,6 +10,7 @@ from notifier.store import Key, Move, OptOutLink
 from services import metrics
 from services.contracts.deliveries import DeliveryReported
 from services.contracts.envelope import Event
+from services.contracts.policy import read_policy
 from services.contracts.surveys import PolicyApproved, SurveyDue, SurveyEnded
 from services.database import Record, Transaction
 from services.house import House
@@ -22,8 +23,17 @@ DESK = "desk"
 
 
 async def keep_policies(house: House, transaction: Transaction, events: Sequence[PolicyApproved]) -> None:
-    """Keeps a copy of each version, for the wording of its surveys' messages."""
-    await store.insert_policies(transaction, events)
+    """Keeps a copy of each version, for the wording of its surveys' messages; what cannot be read is put aside."""
+    readable = []
+    for event in events:
+        try:
+            read_policy(event.document)
+        except ValueError as error:
+            transaction.put_aside(event, "unreadable", str(error))
+        else:
+            readable.append(event)
+    if readable:
+        await store.insert_policies(transaction, readable)
 
 
 async def plan_deliveries(house: House, transaction: Transaction, events: Sequence[SurveyDue]) -> None:

@@ -102,6 +102,8 @@ _TEXTS_ON_TICKET: dict[tuple[Kind, Locale], tuple[str, ...]] = {
     ("first", "zh"): (
         "【{brand}】您的服务请求{ticket}已办结，请用一分钟评价，也可在页内谢绝：{link}",
         "【{brand}】您的服务请求已办结，请您评价，也可在页内谢绝：{link}",
+        "【{brand}】请您评价本次服务，页内可谢绝：{link}",
+        "【{brand}】请评价本次服务，可谢绝：{link}",
     ),
     ("first", "en"): (
         "{brand}: your request {ticket} is closed. How did we do? It takes a minute, or decline there: {link}",

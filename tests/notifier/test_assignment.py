@@ -59,11 +59,14 @@ def test_it_waits_for_the_end_of_the_quiet_hours_where_the_person_is() -> None:
         ({"erased": True}, "suppressed"),
         ({"address": None}, "failed"),
         ({"questionnaire": "gone"}, "failed"),
-        ({"policy": None}, "failed"),
     ],
 )
 def test_what_speaks_against_it(changes: dict[str, Any], state: str) -> None:
     assert judged(**changes) == (state, None)
+
+
+def test_a_policy_that_cannot_be_read_is_left_to_newer_code() -> None:
+    assert judged(policy=None) == ("planned", NOW + timedelta(minutes=1))
 
 
 def test_a_refusal_does_not_wait_for_the_morning() -> None:

@@ -1,7 +1,15 @@
 from datetime import timedelta
+from email import message_from_bytes
+from email.policy import default
 from itertools import permutations
 
+from msgspec import structs
+
 from services.contracts.deliveries import DeliveryReported
+from services.contracts.surveys import PolicyApproved
+from services.database import PutAside, Transaction
+from tests.notifier.rules import policy
+from tests.notifier.servers import MailServer
 from tests.notifier.stage import Stage, approved
 
 
@@ -78,9 +86,23 @@ async def test_a_message_waits_for_the_policy_that_words_it(stage: Stage) -> Non
     assert await stage.send() == 1
 
 
-async def test_a_policy_version_is_kept_as_it_was_first_heard(stage: Stage) -> None:
-    other = approved()
-    changed = type(other)(**{**{name: getattr(other, name) for name in other.__struct_fields__}, "document": "{}"})
-    await stage.hear(changed)
+async def test_a_policy_version_is_kept_as_it_was_first_heard(stage: Stage, server: MailServer) -> None:
+    await stage.hear(approved(policy(own_words=True)))
     await stage.hear(await stage.due())
+    await stage.send()
+    [(_, content)] = server.mails
+    assert message_from_bytes(content, policy=default)["Subject"] == "请您评价：服务请求 INC001"
+
+
+async def test_a_policy_that_cannot_be_read_is_put_aside_and_its_messages_wait(stage: Stage) -> None:
+    good, bad = approved(version=2), structs.replace(approved(version=3), document='{"policy": "of a later language"}')
+    handler = stage.room.handlers[PolicyApproved]
+
+    async def work(transaction: Transaction) -> list[PutAside]:
+        await handler(stage.house, transaction, [good, bad])
+        return transaction.aside
+
+    [aside] = await stage.house.database.run("notifier", work)
+    assert (aside.event, aside.reason) == (bad, "unreadable")
+    await stage.hear(await stage.due(version=2), await stage.due(version=3))
     assert await stage.send() == 1
