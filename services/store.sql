@@ -97,10 +97,6 @@ delete from {room}.outbox where position = any($1::bigint[]);
 select count(*) as rows, coalesce(extract(epoch from clock_timestamp() - min(said_at)), 0)::float8 as oldest
 from {room}.outbox;
 
--- name: list_outbox
--- What waits, oldest first, without the values.
-select position, topic, key, said_at from {room}.outbox order by position limit $1;
-
 -- name: create_migration_table
 -- Remembers which migrations were applied.
 create table if not exists public.huifang_migration (

@@ -1,9 +1,11 @@
 """The web side of the process: one FastAPI application for its rooms, behind a few plain ASGI layers."""
 
+import asyncio
 import base64
 import binascii
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -31,6 +33,8 @@ SQL = Statements("services")
 
 BODY_LIMITS = {"/hooks/": 256 * 1024, "/s/": 64 * 1024, "/u/": 8 * 1024}
 BODY_LIMIT = 1024 * 1024
+DRAIN_MOST = 8 * 1024 * 1024
+DRAIN_SECONDS = 2.0
 PAGE_MOST = 200
 
 Item = TypeVar("Item")
@@ -144,6 +148,7 @@ class BodyLimit:
         limit = next((most for path, most in BODY_LIMITS.items() if scope["path"].startswith(path)), BODY_LIMIT)
         told = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if not told.isdigit() or int(told) > limit:
+            await _drain(receive)
             problem = Problem(413, "too-large", f"The body may have at most {limit} bytes.")
             await problems.respond(problem, scope, receive, send, {"connection": "close"})
             return
@@ -158,6 +163,15 @@ class BodyLimit:
             return message
 
         await self._app(scope, counted, send)
+
+
+async def _drain(receive: Receive) -> None:
+    """Lets a sender who is not far over the limit come to his end: one who is cut off mid-sentence sees no answer."""
+    left = DRAIN_MOST
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while left > 0 and (message := await receive()).get("more_body"):
+                left -= len(message.get("body", b""))
 
 
 def application(house: House, rooms: Sequence[Room], pulse: Pulse, public: Sequence[str] = ()) -> FastAPI:

@@ -143,7 +143,7 @@ async def test_tickets_that_waited_for_a_contact_are_said_again(house: House, cl
     last = json.loads(rows[0]["value"])
     assert (last["type"], last["data"]["ticket"]) == ("huifang.ticket.closed.v1", "T-1")
     assert last["data"]["contact"]["channels"] == ["email", "sms", "call"]
-    assert [json.loads(row["value"])["data"]["ticket"] for row in rows] == ["T-1", "T-2", "T-2", "T-1"]
+    assert [json.loads(row["value"])["data"]["ticket"] for row in rows] == ["T-1", "T-2", "T-2", "T-2", "T-1"]
 
 
 async def test_a_person_named_by_an_address_is_kept_under_its_hash(house: House, client: httpx.AsyncClient) -> None:
