@@ -177,7 +177,9 @@ async def say_answers_again(_: House, transaction: Transaction, patience: timede
 
 async def measure_satisfaction(_: House, transaction: Transaction) -> int:
     """Shows the satisfied share of each survey's answers of the last month."""
-    for name, ratio in (await store.measure_satisfaction(transaction, transaction.now - SATISFACTION_OF)).items():
+    ratios = await store.measure_satisfaction(transaction, transaction.now - SATISFACTION_OF)
+    metrics.SATISFACTION.clear()
+    for name, ratio in ratios.items():
         metrics.SATISFACTION.labels(name).set(ratio)
     return 0
 

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -23,11 +24,11 @@ from scoring.skeleton import Skeleton, place
 from scoring.submission import Submission
 from scoring.validity import tells_apart
 from scoring.visit import Nonce, is_foreign, is_prefetch, is_scanner, locale_of, token_of, write_nonce
-from scoring.wording import LANGUAGES, NAMES, Phrase, say
+from scoring.wording import LANGUAGES, NAMES, PHRASES, Phrase, say
 from services import metrics
 from services.contracts.messages import Brand
 from services.contracts.policy import Policy
-from services.contracts.questionnaire import LOCALES, SCALES, Item, Locale, Questionnaire
+from services.contracts.questionnaire import LOCALES, SCALES, Item, Locale, Questionnaire, Words
 from services.database import Transaction
 from services.gather import Gather
 from services.house import House
@@ -36,6 +37,7 @@ from services.seal import token_hash
 from services.web import HotRoute
 
 FIELDS_MOST = 300
+_IDS = re.compile(r"#([a-z0-9_-]+)")
 FORM = "application/x-www-form-urlencoded"
 _HEADERS = {
     "cache-control": "no-store",
@@ -108,25 +110,50 @@ def _respond(body: bytes, style: Style, locale: Locale, status: int = 200) -> Re
     return Response(body, status, headers, "text/html")
 
 
-def _notice(
-    locale: Locale, title: str, text: str, status: int, *, brand: Brand | None = None, sign: str = "", change: str = ""
-) -> Response:
-    style = style_of((brand or Brand()).color)
-    frame = _frame(locale, brand.name.say(locale) if brand else "", style)
-    link = say("change", locale) if change else ""
-    page = render("scoring", "notice.html", title=title, text=text, sign=sign, change=link, token=change, **frame)
-    return _respond(page.encode(), style, locale, status)
+class Notice:
+    """A page that only tells something, printed once for each language; `change` leads back to the form."""
+
+    def __init__(self, title: Phrase, text: Words, *, brand: Brand | None = None, sign: str = "") -> None:
+        self._title = title
+        self._text = text
+        self._brand = brand
+        self._sign = sign
+        self._style = style_of((brand or Brand()).color)
+        self._printed: dict[tuple[Locale, bool], Skeleton] = {}
+
+    def respond(self, locale: Locale, status: int, change: str = "") -> Response:
+        """The page; with a token to change the answer by, where it may be changed."""
+        key = (locale, bool(change))
+        if key not in self._printed:
+            self._printed[key] = Skeleton(self._page(*key))
+        return _respond(self._printed[key].fill({"token": change}), self._style, locale, status)
+
+    def _page(self, locale: Locale, changeable: bool) -> str:
+        brand = self._brand.name.say(locale) if self._brand else ""
+        return render(
+            "scoring",
+            "notice.html",
+            title=say(self._title, locale),
+            text=self._text.say(locale),
+            sign=self._sign,
+            change=say("change", locale) if changeable else "",
+            token=place("token"),
+            **_frame(locale, brand, self._style),
+        )
+
+
+_NEUTRAL = Notice("closed_title", PHRASES["closed_text"])
+_UNAVAILABLE = Notice("unavailable_title", PHRASES["unavailable_text"])
 
 
 def neutral(visit: Visit, status: int) -> Response:
     """The page that tells nothing: for links that never were (404), and for those that are over (410)."""
-    locale = locale_of(visit.asked, None, visit.accepted, None)
-    return _notice(locale, say("closed_title", locale), say("closed_text", locale), status)
+    return _NEUTRAL.respond(locale_of(visit.asked, None, visit.accepted, None), status)
 
 
-def unavailable(locale: Locale) -> Response:
+def unavailable(visit: Visit, page: Page) -> Response:
     """The page for a survey whose policy is still on its way."""
-    response = _notice(locale, say("unavailable_title", locale), say("unavailable_text", locale), 503)
+    response = _UNAVAILABLE.respond(locale_of(visit.asked, page.locale, visit.accepted, None), 503)
     response.headers["retry-after"] = "5"
     return response
 
@@ -137,7 +164,12 @@ class Sheet:
     def __init__(self, policy: Policy, questionnaire: str) -> None:
         self.policy = policy
         self.questionnaire: Questionnaire = policy.questionnaires[questionnaire]
-        self._style = style_of(policy.brand.color, tuple(conditions(self.questionnaire).items()))
+        thanks = self.questionnaire.thanks or PHRASES["done_text"]
+        self.thanks = Notice("done_title", thanks, brand=policy.brand, sign="done")
+        self.thanks_for_good = Notice("done_title", PHRASES["final_text"], brand=policy.brand, sign="done")
+        shown_when = conditions(self.questionnaire)
+        self._style = style_of(policy.brand.color, tuple(shown_when.items()))
+        self._needed = {found for needed in shown_when.values() for each in needed for found in _IDS.findall(each)}
         overall = self.questionnaire.overall
         marks = SCALES[overall.scale].marks if overall and overall.scale else ()
         self._scores = frozenset(str(mark.value) for mark in marks)
@@ -186,23 +218,11 @@ class Sheet:
             purpose=self.questionnaire.purpose.say(locale),
             fields=drawn,
             faults=[each for each in drawn if each.fault],
+            needed=self._needed | {each.first_id for each in drawn if each.fault},
             say=in_locale,
             **{"again": False, "resend": False, **more},
             **_frame(locale, self.policy.brand.name.say(locale), self._style, score),
         )
-
-    def thanks(self, token: str, locale: Locale) -> Response:
-        """The thanks, the same for every answer to a link that may still be changed."""
-        text = self.questionnaire.thanks.say(locale) if self.questionnaire.thanks else say("done_text", locale)
-        return self._thank(locale, text, 200, token)
-
-    def thanks_for_good(self, locale: Locale) -> Response:
-        """The thanks after the time for changes."""
-        return self._thank(locale, say("final_text", locale), 410)
-
-    def _thank(self, locale: Locale, text: str, status: int, token: str = "") -> Response:
-        title = say("done_title", locale)
-        return _notice(locale, title, text, status, brand=self.policy.brand, sign="done", change=token)
 
 
 class SurveyPages:
@@ -238,14 +258,14 @@ class SurveyPages:
     def _show(self, page: Page, visit: Visit) -> Response:
         sheet = self._sheet(page)
         if sheet is None:
-            return unavailable(locale_of(visit.asked, page.locale, visit.accepted, None))
+            return unavailable(visit, page)
         now = self._house.clock.now()
         state = standing(page, now, sheet.policy.corrections.within)
         locale = locale_of(visit.asked, page.locale, visit.accepted, sheet.policy)
         if state == "closed":
             return neutral(visit, 410)
         if state == "answered":
-            return sheet.thanks_for_good(locale)
+            return sheet.thanks_for_good.respond(locale, 410)
         places = self._places(page, visit, now)
         if state == "open":
             return sheet.form(places, locale, ticketed=page.ticket is not None, score=visit.score)
@@ -258,16 +278,16 @@ class SurveyPages:
             return neutral(visit, 404)
         sheet = self._sheet(page)
         if verdict is None or sheet is None:
-            return unavailable(locale_of(visit.asked, page.locale, visit.accepted, None))
+            return unavailable(visit, page)
         if verdict.fate == "closed":
             return neutral(visit, 410)
         locale = locale_of(visit.asked, page.locale, visit.accepted, sheet.policy)
         if verdict.fate == "answered":
-            return sheet.thanks_for_good(locale)
+            return sheet.thanks_for_good.respond(locale, 410)
         if verdict.fate == "given" and verdict.version:
             metrics.RESPONSES.labels(page.name, verdict.version.channel, verdict.version.validity).inc()
         if verdict.fate in ("given", "corrected", "kept"):
-            return sheet.thanks(visit.token, locale)
+            return sheet.thanks.respond(locale, 200, visit.token)
         places = self._places(page, visit, verdict.issued_at or self._house.clock.now())
         if verdict.fate == "faulty" and verdict.reading:
             return sheet.form_again(places, locale, page, verdict.reading, status=422)
@@ -330,50 +350,37 @@ async def _fields(request: Request) -> list[tuple[str, str]]:
         raise HTTPException(400, f"A form has at most {FIELDS_MOST} fields.") from None
 
 
-_TOKEN = {
-    "name": "token",
-    "in": "path",
-    "required": True,
-    "schema": {"type": "string"},
-    "description": "The unguessable part of the customer's link.",
-}
-_LANGUAGE = {"name": "lang", "in": "query", "schema": {"type": "string", "enum": list(LOCALES)}}
-_PAGE = {"content": {"text/html": {"schema": {"type": "string"}}}}
+_PARAMETERS = [
+    {"name": "token", "in": "path", "required": True, "schema": {"type": "string"}},
+    {"name": "lang", "in": "query", "schema": {"type": "string", "enum": list(LOCALES)}},
+]
+_SCORE = {"name": "score", "in": "query", "schema": {"type": "string"}, "description": "Preselects the overall item."}
+
+
+def _operation(summary: str, answers: Mapping[str, str], **more: object) -> Mapping[str, Any]:
+    page = {"content": {"text/html": {"schema": {"type": "string"}}}}
+    responses = {status: {"description": meaning, **page} for status, meaning in answers.items()}
+    return {"summary": summary, "tags": ["scoring"], "security": [], "responses": responses, **more}
+
+
+_GONE = {"404": "No such link.", "410": "The survey is over."}
 _OPERATIONS: Mapping[str, Mapping[str, Any]] = {
-    "get": {
-        "summary": "The survey page; shows, never votes.",
-        "tags": ["scoring"],
-        "security": [],
-        "parameters": [
-            _TOKEN,
-            _LANGUAGE,
-            {
-                "name": "score",
-                "in": "query",
-                "schema": {"type": "string"},
-                "description": "Preselects the overall item.",
-            },
-        ],
-        "responses": {
-            "200": {"description": "The form, with the answers given so far.", **_PAGE},
-            "404": {"description": "No such link.", **_PAGE},
-            "410": {"description": "The survey is over.", **_PAGE},
+    "get": _operation(
+        "Show the survey page; nothing is voted by looking",
+        {"200": "The form, with the answers given so far.", **_GONE},
+        parameters=[*_PARAMETERS, _SCORE],
+    ),
+    "post": _operation(
+        "Take the customer's answer, once a link; correctable within the policy's window",
+        {
+            "200": "Thanks.",
+            "403": "The form did not come from the page; it is shown again.",
+            "422": "Answers are missing or impossible; the form is shown again.",
+            **_GONE,
         },
-    },
-    "post": {
-        "summary": "The customer's answer, once a link; correctable within the policy's window.",
-        "tags": ["scoring"],
-        "security": [],
-        "parameters": [_TOKEN, _LANGUAGE],
-        "requestBody": {"content": {FORM: {"schema": {"type": "object", "additionalProperties": {"type": "string"}}}}},
-        "responses": {
-            "200": {"description": "Thanks.", **_PAGE},
-            "403": {"description": "The form did not come from the page; it is shown again.", **_PAGE},
-            "404": {"description": "No such link.", **_PAGE},
-            "410": {"description": "The survey is over.", **_PAGE},
-            "422": {"description": "Answers are missing or impossible; the form is shown again.", **_PAGE},
-        },
-    },
+        parameters=_PARAMETERS,
+        requestBody={"content": {FORM: {"schema": {"type": "object", "additionalProperties": {"type": "string"}}}}},
+    ),
 }
 
 

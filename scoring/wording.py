@@ -36,7 +36,7 @@ Phrase = Literal[
     "yes",
 ]
 
-_PHRASES: Final[dict[Phrase, Words]] = {
+PHRASES: Final[dict[Phrase, Words]] = {
     "about": Words(zh="服务单号", en="Ticket"),
     "again_title": Words(zh="您已作答", en="You have answered already"),
     "again_text": Words(
@@ -94,7 +94,7 @@ _ENDS: Final[dict[ScaleName, tuple[Words, Words]]] = {
 
 def say(phrase: Phrase, locale: Locale) -> str:
     """A phrase in a language."""
-    return _PHRASES[phrase].say(locale)
+    return PHRASES[phrase].say(locale)
 
 
 def ends(scale: ScaleName, locale: Locale) -> tuple[str, str] | None:
