@@ -7,7 +7,6 @@ import sys
 from collections import ChainMap
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -40,8 +39,6 @@ PARTITIONS = 4
 ADMINISTRATOR = "embedded administrator"
 PACKAGES = (*ROOMS, "services.embedded")
 LOOK_SECONDS = 0.5
-ECHO_PATIENCE = timedelta(seconds=5)
-"""The broker forgets at every start, and nothing else here is slow."""
 
 
 async def up(*, port: int, data: Path | None, sample: bool, speed: float | None) -> None:
@@ -119,7 +116,6 @@ def _settings(folder: Folder, port: int, mails: socket.socket, servers: Mapping[
         sms_provider="http",
         sms_url=_address(port) + sms_sink.gateway_path(seal),
         sms_secret=sms_sink.gateway_secret(seal),
-        sweep_patience=ECHO_PATIENCE,
     )
 
 
