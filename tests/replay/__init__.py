@@ -1,0 +1,1 @@
+"""A year of real incidents played again, under fire."""
