@@ -12,7 +12,10 @@ from services.pages import render
 Language = Literal["zh", "en"]
 View = Literal["page", "text"]
 
-WEEKDAYS = {"zh": "一二三四五六日", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
+WEEKDAYS = {
+    "zh": ("周一", "周二", "周三", "周四", "周五", "周六", "周日"),
+    "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
+}
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 WORDS = {
@@ -97,20 +100,26 @@ def show_list(language: Language, listing: Listing, chosen: object) -> str:
     return _render("list.html", language, listing, chosen)
 
 
-def clock(at: datetime, language: Language) -> str:
-    """A moment in the machine's own time zone, with the day of the week."""
+def day_and_time(at: datetime, language: Language) -> str:
+    """A moment in the machine's own time zone."""
     local = at.astimezone()
     if language == "zh":
-        return f"{local.month}月{local.day}日 周{WEEKDAYS['zh'][local.weekday()]} {local:%H:%M}"
-    return f"{WEEKDAYS['en'][local.weekday()]} {local.day} {MONTHS[local.month - 1]} {local:%H:%M}"
+        return f"{local.month}月{local.day}日 {local:%H:%M}"
+    return f"{local.day} {MONTHS[local.month - 1]} {local:%H:%M}"
 
 
-def full_clock(at: datetime, language: Language) -> str:
-    """The same with year and time zone."""
-    local = at.astimezone()
+def weekday(at: datetime, language: Language) -> str:
+    """The day of the week there, in short."""
+    return WEEKDAYS[language][at.astimezone().weekday()]
+
+
+def whole_time(at: datetime, language: Language) -> str:
+    """A moment with everything that belongs to it."""
+    local, day = at.astimezone(), weekday(at, language)
+    zone = f"UTC{local.isoformat()[-6:]}"
     if language == "zh":
-        return f"{local.year}年{clock(at, language)}（UTC{local.isoformat()[-6:]}）"
-    return f"{clock(at, language)}, {local.year} (UTC{local.isoformat()[-6:]})"
+        return f"{local.year}年{local.month}月{local.day}日 {day} {local:%H:%M}（{zone}）"
+    return f"{day} {local.day} {MONTHS[local.month - 1]} {local.year} {local:%H:%M} ({zone})"
 
 
 def counted(count: Count, language: Language) -> str:
@@ -136,8 +145,9 @@ def _render(template: str, language: Language, listing: Listing, chosen: object,
         listing=listing,
         counted=counted(listing.count, language),
         chosen=chosen,
-        clock=lambda at: clock(at, language),
-        full_clock=lambda at: full_clock(at, language),
+        day_and_time=lambda at: day_and_time(at, language),
+        weekday=lambda at: weekday(at, language),
+        whole_time=lambda at: whole_time(at, language),
         pieces=_pieces,
         **values,
     )

@@ -1,12 +1,15 @@
 """The mailbox as people see it: in Chromium, on a phone and on a desktop, with and without JavaScript."""
 
 import socket
+import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 from services.embedded import mailbox
+from services.embedded.mailbox_page import day_and_time, whole_time
 from services.embedded.store import Message, insert_message
 from services.house import House
 from services.identifiers import uuid7
@@ -138,3 +141,17 @@ async def test_an_empty_mailbox_says_what_will_come(browser: Browser, address: s
     assert await page.get_by_text("还没有消息").is_visible()
     assert await fits(page)
     await page.close()
+
+
+def test_times_are_those_of_the_machines_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    try:
+        at = datetime(2026, 3, 1, 16, 5, tzinfo=UTC)
+        assert whole_time(at, "zh") == "2026年3月2日 周一 00:05（UTC+08:00）"
+        assert whole_time(at, "en") == "Mon 2 Mar 2026 00:05 (UTC+08:00)"
+        assert day_and_time(at, "zh") == "3月2日 00:05"
+        assert day_and_time(at, "en") == "2 Mar 00:05"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
