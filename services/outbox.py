@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 SQL = Statements("services")
 MOST = 2_000
 POLL_SECONDS = 0.5
-LEASE_SECONDS = 15.0
+LEASE_SECONDS = 6.0
 RESCAN_SECONDS = 5.0
 FAILURE_PAUSE_SECONDS = 1.0
 
