@@ -68,7 +68,7 @@ async def _house(
     """The whole house with its mailbox, serving."""
     with socket.create_server((HOST, 0)) as mails:
         async with _servers(folder) as servers, AsyncExitStack() as stack:
-            settings = _settings(folder, port, mails, servers)
+            settings = embedded_settings(folder, port, mails, servers)
             logs.configure(settings.log_level, settings.log_form)
             await migrate(settings.database_url.get_secret_value(), PACKAGES)
             # Business time begins when somebody is there to use it, and is kept until nobody is: what the house does
@@ -96,7 +96,7 @@ async def _servers(folder: Folder) -> AsyncIterator[dict[str, str]]:
         yield servers
 
 
-def _settings(folder: Folder, port: int, mails: socket.socket, servers: Mapping[str, str]) -> Settings:
+def embedded_settings(folder: Folder, port: int, mails: socket.socket, servers: Mapping[str, str]) -> Settings:
     """What the environment says, and ours where it says nothing. Messages go to the mailbox whatever it says."""
     defaults = {
         "HUIFANG_KEYRING": folder.keyring,

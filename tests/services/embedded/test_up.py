@@ -1,6 +1,9 @@
 """`huifang up --sample` as a newcomer runs it: a process of its own, seen from outside."""
 
+import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -13,6 +16,8 @@ import httpx
 import psutil
 import pytest
 
+from services.embedded.folder import open_folder
+from services.embedded.up import embedded_settings
 from tests.acceptance.installation import ROOT, Installation, eventually, installation
 
 CHEN, WANG, ANNA = "+447700900131", "wang.xiaoming@example.cn", "anna.keller@example.com"
@@ -157,9 +162,58 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(killable: Installation) ->
     assert [outcome for outcome, _ in ledger(house, "jira", "OPS-1043")] == ["survey", "survey"]
 
 
+def test_a_killed_database_server_is_started_again_and_the_story_goes_on(killable: Installation) -> None:
+    seen = eventually(lambda: everything(killable), "messages")
+    os.kill(int((killable.folder / "postgres/data/postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+    eventually(lambda: len(_held(killable)) > len(seen), "more messages")
+    assert httpx.get(f"{killable.url}/readyz", timeout=20).json()["status"] == "ok"
+
+
+def _held(house: Installation) -> list[dict[str, Any]]:
+    """The mailbox, empty while the database is away."""
+    answer = httpx.get(f"{house.url}/mailbox/messages", timeout=20)
+    held: list[dict[str, Any]] = answer.json() if answer.is_success else []
+    return held
+
+
 def test_a_stop_in_order_leaves_nothing_running(killable: Installation) -> None:
     note = killable.folder / "postgres/data/postmaster.pid"
     server = psutil.Process(int(note.read_text().split()[0]))
     assert killable.stop() == 0
     assert not server.is_running()
     assert not note.exists()
+
+
+def test_a_taken_port_is_told_before_anything_is_started(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        command = [sys.executable, "-m", "services", "up", "--data", str(tmp_path / "data"), "--port", port]
+        refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert refused.returncode == 78
+    assert f"port {port}" in refused.stderr
+    assert "--port" in refused.stderr
+    assert not (tmp_path / "data/postgres").exists()
+
+
+def test_messages_go_to_the_mailbox_whatever_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (
+        ("SMTP_URL", "smtp://mail.example.com"),
+        ("SMS_PROVIDER", "twilio"),
+        ("SMS_URL", "https://sms.example.com"),
+        ("HOST", "0.0.0.0"),
+        ("LOG_LEVEL", "ERROR"),
+        ("PUBLIC_URL", "https://survey.example.com"),
+    ):
+        monkeypatch.setenv(f"HUIFANG_{name}", value)
+    servers = {"HUIFANG_DATABASE_URL": "postgresql://huifang@/huifang", "HUIFANG_KAFKA": "127.0.0.1:9"}
+    with open_folder(tmp_path) as folder, socket.create_server(("127.0.0.1", 0)) as mails:
+        settings = embedded_settings(folder, 8000, mails, servers)
+        assert settings.smtp_url is not None
+        assert settings.smtp_url.get_secret_value() == f"smtp://127.0.0.1:{mails.getsockname()[1]}?tls=none"
+    assert settings.sms_provider == "http"
+    assert str(settings.sms_url).startswith("http://127.0.0.1:8000/mailbox/sms/")
+    assert settings.host == "127.0.0.1"
+    assert settings.log_level == "ERROR"
+    assert settings.public_url == "https://survey.example.com"
