@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 from uuid import UUID
 
+import structlog
 from markupsafe import Markup, escape
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -30,11 +31,13 @@ from services.contracts.messages import Brand
 from services.contracts.policy import Policy
 from services.contracts.questionnaire import LOCALES, SCALES, Item, Locale, Questionnaire, Words
 from services.database import Transaction
+from services.errors import Unavailable
 from services.gather import Gather
 from services.house import House
 from services.pages import render
 from services.seal import token_hash
-from services.web import HotRoute
+
+log = structlog.get_logger(__name__)
 
 FIELDS_MOST = 300
 _IDS = re.compile(r"#([a-z0-9_-]+)")
@@ -106,8 +109,20 @@ def _frame(locale: Locale, brand: str, style: Style, score: str = "") -> dict[st
 
 
 def _respond(body: bytes, style: Style, locale: Locale, status: int = 200) -> Response:
-    headers = {**_HEADERS, "content-security-policy": style.policy, "content-language": LANGUAGES[locale]}
-    return Response(body, status, headers, "text/html")
+    response = Response(body, status)
+    response.raw_headers = [(b"content-length", str(len(body)).encode()), *_headers(style.policy, locale)]
+    return response
+
+
+@cache
+def _headers(policy: str, locale: Locale) -> tuple[tuple[bytes, bytes], ...]:
+    headers = {
+        "content-type": "text/html; charset=utf-8",
+        "content-security-policy": policy,
+        "content-language": LANGUAGES[locale],
+        **_HEADERS,
+    }
+    return tuple((name.encode(), value.encode()) for name, value in headers.items())
 
 
 class Notice:
@@ -151,9 +166,10 @@ def neutral(visit: Visit, status: int) -> Response:
     return _NEUTRAL.respond(locale_of(visit.asked, None, visit.accepted, None), status)
 
 
-def unavailable(visit: Visit, page: Page) -> Response:
-    """The page for a survey whose policy is still on its way."""
-    response = _UNAVAILABLE.respond(locale_of(visit.asked, page.locale, visit.accepted, None), 503)
+def unavailable(visit: Visit, page: Page | None = None) -> Response:
+    """The page that asks for patience: the database is away, or a survey's policy still on its way."""
+    known = page.locale if page else None
+    response = _UNAVAILABLE.respond(locale_of(visit.asked, known, visit.accepted, None), 503)
     response.headers["retry-after"] = "5"
     return response
 
@@ -238,6 +254,13 @@ class SurveyPages:
     async def visit(self, request: Request) -> Response:
         """Shows the page, or takes an answer. Nothing but a POST from the page itself ever votes."""
         visit = _visit(request)
+        try:
+            return await self._respond(visit, request)
+        except Unavailable as error:
+            log.warning("page_unavailable", error=str(error))
+            return unavailable(visit)
+
+    async def _respond(self, visit: Visit, request: Request) -> Response:
         if request.method == "POST":
             return await self._answer(visit, request)
         quiet = is_prefetch(request.method, request.headers)
@@ -348,42 +371,3 @@ async def _fields(request: Request) -> list[tuple[str, str]]:
         raise HTTPException(400, "The form did not arrive whole.") from None
     except ValueError:
         raise HTTPException(400, f"A form has at most {FIELDS_MOST} fields.") from None
-
-
-_PARAMETERS = [
-    {"name": "token", "in": "path", "required": True, "schema": {"type": "string"}},
-    {"name": "lang", "in": "query", "schema": {"type": "string", "enum": list(LOCALES)}},
-]
-_SCORE = {"name": "score", "in": "query", "schema": {"type": "string"}, "description": "Preselects the overall item."}
-
-
-def _operation(summary: str, answers: Mapping[str, str], **more: object) -> Mapping[str, Any]:
-    page = {"content": {"text/html": {"schema": {"type": "string"}}}}
-    responses = {status: {"description": meaning, **page} for status, meaning in answers.items()}
-    return {"summary": summary, "tags": ["scoring"], "security": [], "responses": responses, **more}
-
-
-_GONE = {"404": "No such link.", "410": "The survey is over."}
-_OPERATIONS: Mapping[str, Mapping[str, Any]] = {
-    "get": _operation(
-        "Show the survey page; nothing is voted by looking",
-        {"200": "The form, with the answers given so far.", **_GONE},
-        parameters=[*_PARAMETERS, _SCORE],
-    ),
-    "post": _operation(
-        "Take the customer's answer, once a link; correctable within the policy's window",
-        {
-            "200": "Thanks.",
-            "403": "The form did not come from the page; it is shown again.",
-            "422": "Answers are missing or impossible; the form is shown again.",
-            **_GONE,
-        },
-        parameters=_PARAMETERS,
-        requestBody={"content": {FORM: {"schema": {"type": "object", "additionalProperties": {"type": "string"}}}}},
-    ),
-}
-
-
-def survey_route(house: House) -> HotRoute:
-    """The address of the survey pages."""
-    return HotRoute("/s/{token}", SurveyPages(house).visit, ("GET", "HEAD", "POST"), _OPERATIONS)

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from services.contracts.questionnaire import NOT_APPLICABLE, SCALES, Item, Questionnaire
+from services.contracts.questionnaire import NOT_APPLICABLE, SCALES, Item, Questionnaire, ScaleName
 
 Answer = int | bool | str | tuple[str, ...]
 """A scale's value or `X`; yes or no; an option's id; several of them; or text."""
@@ -19,6 +19,15 @@ Fault = Literal["missing", "not_a_choice", "repeated", "too_long"]
 TEXT_MOST = 2_000
 """Characters of one text. Percent-encoded, three full ones in Chinese fit into the form's 64 kB."""
 YES, NO = "yes", "no"
+_YES_OR_NO: Mapping[str, Answer] = {YES: True, NO: False}
+_MARKS: Mapping[tuple[ScaleName, bool], Mapping[str, Answer]] = {
+    (name, na): {
+        **{str(mark.value): mark.value for mark in scale.marks},
+        **({NOT_APPLICABLE: NOT_APPLICABLE} if na else {}),
+    }
+    for name, scale in SCALES.items()
+    for na in (False, True)
+}
 _KEPT_CONTROLS = "\n\t"
 _FILLERS = "\u115f\u1160\u3164\uffa0\u2800"  # letters and signs by category, and yet drawn as nothing
 
@@ -61,6 +70,8 @@ def read(questionnaire: Questionnaire, fields: Sequence[tuple[str, str]]) -> Rea
 
 def is_asked(item: Item, answers: Answers) -> bool:
     """Whether an item's condition holds, given the answers to the items before it."""
+    if not item.ask_when:
+        return True
     return all(_is_one_of(answers.get(name), listed) for name, listed in item.ask_when.items())
 
 
@@ -92,18 +103,13 @@ def _read_choice(item: Item, sent: str) -> Answer:
         raise Refused("missing" if not sent and item.required else "not_a_choice") from None
 
 
-def choices(item: Item) -> dict[str, Answer]:
+def choices(item: Item) -> Mapping[str, Answer]:
     """Every answer that a closed item allows, by the text that stands for it in the form."""
-    if item.kind == "yesno":
-        return {YES: True, NO: False}
-    if item.kind in ("choice", "choices"):
-        return {option.id: option.id for option in item.options}
-    marks: dict[str, Answer] = {}
     if item.scale:
-        marks.update({str(mark.value): mark.value for mark in SCALES[item.scale].marks})
-    if item.na:
-        marks[NOT_APPLICABLE] = NOT_APPLICABLE
-    return marks
+        return _MARKS[item.scale, item.na]
+    if item.kind == "yesno":
+        return _YES_OR_NO
+    return {option.id: option.id for option in item.options}
 
 
 def _read_choices(item: Item, sent: Sequence[str]) -> Answer | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from services.contracts.language.scores import Band, Dimension, ReturnRate, ScoreMethod, Scores
-from services.contracts.questionnaire import SCALES, Item, Questionnaire, Scale
+from services.contracts.questionnaire import SCALES, Item, Questionnaire, Scale, ScaleName
 
 Counts = Mapping[float, int]
 Values = Mapping[str, float]
@@ -40,6 +40,10 @@ class Judgement(NamedTuple):
 
     score: float | None
     satisfied: bool | None
+
+
+TOPS: Mapping[ScaleName, int] = {name: scale.top for name, scale in SCALES.items()}
+"""Each scale's full mark."""
 
 
 def scale_of(item: Item) -> Scale | None:
@@ -79,13 +83,13 @@ def spoken_of(item: Item, scores: Scores) -> bool:
 
 
 def _weighted(rated: Sequence[tuple[Item, Scale, float]]) -> float:
-    parts = weighted_mean((100 * value / scale.top, item.weight) for item, scale, value in rated)
+    parts = weighted_mean((100 * value / TOPS[scale.name], item.weight) for item, scale, value in rated)
     return parts if parts is not None else 0.0
 
 
 def respondent_sum(questionnaire: Questionnaire, values: Values) -> float | None:
     """`sum`: the respondent's items, scaled to 100 over those that apply: 100·Σ / (max·applicable)."""
-    rated = [(values[item.id], scale.top) for item, scale in scored_items(questionnaire) if item.id in values]
+    rated = [(values[item.id], TOPS[scale.name]) for item, scale in scored_items(questionnaire) if item.id in values]
     return 100 * math.fsum(value for value, _ in rated) / sum(top for _, top in rated) if rated else None
 
 

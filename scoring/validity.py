@@ -3,19 +3,21 @@
 A person voids, with a reason, and not the person rated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Literal
 
 from scoring.response import Answer, Answers, is_asked
 from services.contracts.language.scores import Validity
-from services.contracts.questionnaire import SCALES, Questionnaire, Scale
+from services.contracts.questionnaire import SCALES, Questionnaire, ScaleName
 from services.contracts.responses import ResponseChannel
 
 Flag = Literal[
     "incomplete", "straight-lined", "too-fast", "duplicate", "staff-network", "scanner-suspect", "agent-entered"
 ]
+
+_ENDS: Mapping[ScaleName, tuple[int, int]] = {name: (min(scale.values), scale.top) for name, scale in SCALES.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +63,14 @@ def _is_incomplete(questionnaire: Questionnaire, answers: Answers, below: float)
 
 def _is_straight_lined(questionnaire: Questionnaire, answers: Answers, least: int) -> bool:
     """At least so many scale items, all answered alike: at the same place between their scales' ends."""
-    places = [_place(SCALES[item.scale], answers.get(item.id)) for item in questionnaire.items if item.scale]
+    places = [_place(item.scale, answers.get(item.id)) for item in questionnaire.items if item.scale]
     rated = [place for place in places if place is not None]
     return len(rated) >= least and len(set(rated)) == 1
 
 
-def _place(scale: Scale, answer: Answer | None) -> float | None:
-    lowest = min(scale.values)
-    return (answer - lowest) / (scale.top - lowest) if isinstance(answer, int) else None
+def _place(scale: ScaleName, answer: Answer | None) -> float | None:
+    lowest, highest = _ENDS[scale]
+    return (answer - lowest) / (highest - lowest) if isinstance(answer, int) else None
 
 
 def _is_too_fast(answers: Answers, seconds: float | None, least: float) -> bool:

@@ -4,6 +4,7 @@ import hmac
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -46,7 +47,11 @@ def is_prefetch(method: str, headers: Mapping[str, str]) -> bool:
 
 def is_scanner(headers: Mapping[str, str]) -> bool:
     """Whether the visitor names himself as a link scanner or a preview robot, or hides what he is."""
-    agent = headers.get("user-agent", "")
+    return _names_a_scanner(headers.get("user-agent", ""))
+
+
+@lru_cache(maxsize=4096)
+def _names_a_scanner(agent: str) -> bool:
     return not agent or _SCANNERS.search(agent) is not None
 
 

@@ -314,6 +314,14 @@ async def test_before_its_policy_is_heard_a_page_asks_for_patience(stage: Stage)
     assert (await stage.look(survey)).status_code == 200
 
 
+async def test_without_its_database_a_page_asks_for_patience_in_words(stage: Stage) -> None:
+    survey = await stage.open()
+    await stage.house.database.close()
+    for page in (await stage.look(survey), await stage.send(survey, GOOD, "x")):
+        assert (page.status_code, page.headers["retry-after"]) == (503, "5")
+        assert "请稍后再试" in page.text
+
+
 async def test_an_answer_can_be_corrected_within_the_window(stage: Stage) -> None:
     survey = await stage.open()
     await stage.send(survey, {**GOOD, "comment": "first"})
