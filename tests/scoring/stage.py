@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 import msgspec
 from fastapi import FastAPI
+from prometheus_client import REGISTRY
 from starlette.types import Message
 
 from scoring.handlers import HANDLERS
@@ -23,6 +24,8 @@ from services.contracts.tickets import Contact, TicketFacts
 from services.database import Record
 from services.house import House
 
+TABLES = ("policy", "page", "survey_end", "response", "response_version", "outbox")
+GOOD: dict[str, str | list[str]] = {"overall": "5", "speed": "X", "solved": "yes"}
 WEEK = timedelta(days=7)
 _decode_given = msgspec.json.Decoder(ResponseGiven).decode
 _decode_corrected = msgspec.json.Decoder(ResponseCorrected).decode
@@ -36,6 +39,11 @@ def approved(policy: Policy, version: int = 1, at: datetime | None = None) -> Po
         effective_from=at or datetime.fromisoformat("2026-01-01T00:00:00Z"),
         document=policy.document(),
     )
+
+
+def sample(name: str, **labels: str) -> float:
+    """What a metric stands at."""
+    return REGISTRY.get_sample_value(name, labels) or 0
 
 
 def nonce_in(page: httpx.Response) -> str:
@@ -156,6 +164,10 @@ class Stage:
         """All rows of a table of the room, in any order."""
         async with self.house.database.reading() as transaction:
             return await transaction.fetch(f"select *, xmin::text from scoring.{table}")
+
+    async def everything(self) -> list[tuple[object, ...]]:
+        """All rows of all tables, with the transactions that last wrote them."""
+        return [(table, *row) for table in TABLES for row in await self.rows(table)]
 
     async def said(self) -> Sequence[ResponseGiven | ResponseCorrected]:
         """What the room has said about answers, in order."""
