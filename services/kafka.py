@@ -23,6 +23,7 @@ Result = TypeVar("Result")
 
 CALL_SECONDS = 10.0
 STOP_SECONDS = 5.0
+SESSION_MILLISECONDS = 10_000
 MAX_BATCH_BYTES = 1_000_000
 MAX_LETTER_BYTES = 2_000_000
 DEAD = ".dead"
@@ -93,13 +94,19 @@ async def within(call: Awaitable[Result], part: str, seconds: float = CALL_SECON
         return await asyncio.wait_for(call, seconds)
     except TimeoutError:
         raise Unavailable(f"Kafka ({part}) did not answer within {seconds:g} s") from None
+    except asyncio.CancelledError:
+        # aiokafka cancels tasks of its own and lets it show; taken for a wish of ours, it would end us without a word.
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise Unavailable(f"Kafka ({part}) was cut short") from None
 
 
 async def leave(client: AIOKafkaProducer | AIOKafkaConsumer, patience: float = STOP_SECONDS) -> None:
     """Stops a client, or cuts it off after a while: with the brokers gone, its own `stop()` may never return."""
     try:
-        await asyncio.wait_for(client.stop(), patience)
-    except (KafkaError, OSError, TimeoutError):
+        await within(client.stop(), "stop", patience)
+    except (KafkaError, OSError, Unavailable):
         await _cut_off(client)
 
 
@@ -199,8 +206,8 @@ async def open_consumer(settings: Settings, group: str, names: Sequence[str]) ->
         isolation_level="read_committed",
         max_poll_records=2_000,
         fetch_max_wait_ms=200,
-        session_timeout_ms=10_000,
-        heartbeat_interval_ms=3_000,
+        session_timeout_ms=SESSION_MILLISECONDS,
+        heartbeat_interval_ms=SESSION_MILLISECONDS // 4,
         max_poll_interval_ms=120_000,
         rebalance_timeout_ms=20_000,
     )

@@ -1,25 +1,24 @@
 """Hearing: records from Kafka in batches: decode, one transaction, handlers, commit, and only then the offset."""
 
 import asyncio
-import json
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from pathlib import Path
+from traceback import extract_tb
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, KafkaError
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from services import metrics
-from services.contracts.envelope import Decoder, EnvelopeError, Event
-from services.contracts.tickets import TicketPayload
+from services.batch import Batch, Ceiling, DeadLetter, Ear, Heard
+from services.contracts.envelope import Event
 from services.contracts.topics import heard_by
-from services.database import PutAside, Transaction
-from services.errors import Unavailable
+from services.database import Transaction
+from services.errors import ConfigurationError, Unavailable
 from services.house import House
-from services.kafka import DEAD, Outgoing, Producer, leave, open_consumer, within
+from services.kafka import Producer, leave, open_consumer, within
 from services.pulse import Pulse
 from services.room import Handler
 from services.statements import Statements
@@ -28,51 +27,10 @@ log = structlog.get_logger(__name__)
 
 SQL = Statements("services")
 POLL_MILLISECONDS = 500
-PROBE_SECONDS = 20.0
+PROBE_SECONDS = 10.0
+UNASSIGNED_SECONDS = 60.0
 PAUSE_SECONDS = 1.0
 OUTAGE_SECONDS = 60.0
-CEILING_WINDOW = 1_000
-CEILING = 500
-
-
-class Heard(NamedTuple):
-    """A record and what it says."""
-
-    record: ConsumerRecord
-    event: Event
-
-
-class DeadLetter(NamedTuple):
-    """A record that cannot be used, and why. `reason` is one word of a closed set, `detail` is for people."""
-
-    record: ConsumerRecord
-    reason: str
-    detail: str
-
-
-class Batch(NamedTuple):
-    """What one poll brought: events to handle, records to put aside, and where each partition goes on."""
-
-    heard: list[Heard]
-    dead: list[DeadLetter]
-    offsets: dict[TopicPartition, int]
-
-
-class CeilingReached(Unavailable):
-    """Too large a share of what is heard cannot be used: rather than pour a topic away, the room stops listening."""
-
-
-class Ceiling:
-    """Allows at most `CEILING` dead letters among the last `CEILING_WINDOW` records."""
-
-    def __init__(self) -> None:
-        self._window: deque[bool] = deque(maxlen=CEILING_WINDOW)
-
-    def count(self, good: int, dead: int) -> None:
-        """Counts a batch. Raises `CeilingReached`."""
-        self._window.extend([True] * dead + [False] * good)
-        if sum(self._window) > CEILING:
-            raise CeilingReached(f"more than {CEILING} of the last {CEILING_WINDOW} records are unusable")
 
 
 class Listener:
@@ -83,13 +41,15 @@ class Listener:
     ) -> None:
         self._house = house
         self._room = room
+        self._name = f"{room}.listener"
         self._handlers = handlers
         self._producer = producer
         self._pulse = pulse
+        self._ear = Ear(handlers)
         self._ceiling = Ceiling()
-        self._decoder = Decoder({event.TYPE: event for event in handlers})
         self._lags: dict[TopicPartition, int] = {}
-        self._positions: dict[TopicPartition, int] | None = None
+        self._positions: dict[TopicPartition, int] = {}
+        self._assigned_at = 0.0
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -102,32 +62,29 @@ class Listener:
             self._pulse.beat(self._name)
             try:
                 consumer = await open_consumer(self._house.settings, f"huifang.{self._room}", [*heard_by(self._room)])
-                self._pulse.trouble(self._name, None)
                 try:
                     await self._listen(consumer)
                 finally:
                     await leave(consumer)
-            except CeilingReached as error:
-                log.error("ceiling_reached", room=self._room, error=str(error))
-                self._pulse.trouble(self._name, str(error))
-                await self._stand_by()
-            except (KafkaError, OSError, Unavailable) as error:
+            except (KafkaError, OSError, Unavailable, ConfigurationError) as error:
                 log.warning("listener_rebuilt", room=self._room, error=str(error) or type(error).__name__)
                 metrics.RESTARTS.labels("consumer").inc()
-                self._pulse.trouble(self._name, str(error))
+                self._pulse.trouble(self._name, str(error) or type(error).__name__)
                 await self._wait(PAUSE_SECONDS)
 
     async def _listen(self, consumer: AIOKafkaConsumer) -> None:
+        self._pulse.trouble(self._name, None)
+        self._lags, self._positions = {}, {}
+        self._assigned_at = probed = time.monotonic()
         coming = asyncio.create_task(self._poll(consumer))
-        probed = time.monotonic()
         try:
             while not self._stopping.is_set():
                 self._pulse.beat(self._name)
-                batch = await coming
+                batch = await within(coming, "poll")
                 # The next batch is fetched and decoded while this one commits.
                 coming = asyncio.create_task(self._poll(consumer))
                 if batch.offsets:
-                    await self._take(consumer, batch)
+                    await self._take(consumer, batch.without(consumer.paused()))
                     probed = time.monotonic()
                 elif time.monotonic() - probed > PROBE_SECONDS:
                     await self._probe(consumer)
@@ -138,55 +95,51 @@ class Listener:
                 await coming
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> Batch:
-        batch = Batch([], [], {})
-        for partition, records in (await consumer.getmany(timeout_ms=POLL_MILLISECONDS)).items():
-            batch.offsets[partition] = records[-1].offset + 1
-            for record in records:
-                self._decode(record, batch)
-        return batch
-
-    def _decode(self, record: ConsumerRecord, batch: Batch) -> None:
-        if record.value is None:
-            metrics.DEAD_LETTERS.labels(record.topic, "tombstone").inc()
-            return
-        source = next((value for name, value in record.headers if name == "source"), None)
-        if source is not None and TicketPayload in self._handlers:
-            payload = TicketPayload(source=source.decode(errors="replace"), body=record.value)
-            batch.heard.append(Heard(record, payload))
-            return
-        try:
-            envelope, event = self._decoder.decode(record.value)
-        except EnvelopeError as error:
-            # Events for other ears on the same topic are none of this room's business.
-            if error.reason != "unknown_type" or record.topic == "itsm.tickets":
-                batch.dead.append(DeadLetter(record, error.reason, str(error)))
-            return
-        if record.key is not None and record.key.decode(errors="replace") == event.subject == envelope.subject:
-            batch.heard.append(Heard(record, event))
-        else:
-            batch.dead.append(DeadLetter(record, "key_mismatch", f"key {record.key!r}, subject {event.subject!r}"))
+        return self._ear.batch(await consumer.getmany(timeout_ms=POLL_MILLISECONDS))
 
     async def _take(self, consumer: AIOKafkaConsumer, batch: Batch) -> None:
         dead = [*batch.dead, *await self._handle_until_done(batch)]
-        self._ceiling.count(len(batch.heard) + len(batch.dead) - len(dead), len(dead))
+        over = self._ceiling.reached(batch, dead)
+        if over:
+            self._pause(consumer, over)
+        batch = batch.without(over)
+        dead = [each for each in dead if TopicPartition(each.record.topic, each.record.partition) not in over]
         if dead:
             await self._bury(dead)
+        await self._commit(consumer, batch.offsets)
+
+    def _pause(self, consumer: AIOKafkaConsumer, over: Sequence[TopicPartition]) -> None:
+        """Leaves partitions alone that yield hardly anything but dead letters, until the next start or rebalance.
+
+        Their offsets stay: a bad release must not pour a topic away.
+        """
+        for partition in over:
+            log.error("ceiling_reached", room=self._room, topic=partition.topic, partition=partition.partition)
+            what = f"too many unusable records in {partition.topic}/{partition.partition}: not read any further"
+            self._pulse.trouble(f"{self._name} {partition.topic}/{partition.partition}", what)
+        consumer.pause(*consumer.assignment().intersection(over))
+
+    async def _commit(self, consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartition, int]) -> None:
+        ours = {partition: offset for partition, offset in offsets.items() if partition in consumer.assignment()}
         try:
-            await within(consumer.commit(batch.offsets), "commit")
-        except CommitFailedError:
+            if ours:
+                await within(consumer.commit(ours), "commit")
+        except (CommitFailedError, IllegalStateError):
             # The partitions went to another member meanwhile: he does the batch again, to no effect.
             log.info("offsets_not_committed", room=self._room)
-        for partition, offset in batch.offsets.items():
-            self._lags[partition] = max(0, (consumer.highwater(partition) or offset) - offset)
-        self._show_lags()
+            return
+        for topic, partition in ours:
+            self._pulse.trouble(f"{self._name} {topic}/{partition}", None)
+        lags = {partition: (consumer.highwater(partition) or offset) - offset for partition, offset in ours.items()}
+        self._show_lags({**self._lags, **lags}, consumer)
 
     async def _handle_until_done(self, batch: Batch) -> list[DeadLetter]:
         partitions = sorted({f"{self._room}/{each.topic}/{each.partition}" for each in batch.offsets})
         patience = time.monotonic() + OUTAGE_SECONDS
         while True:
             try:
-                return await self._handle(batch.heard, partitions)
-            except Unavailable as error:
+                dead = await self._handle(batch.heard, partitions)
+            except (Unavailable, ConfigurationError) as error:
                 log.warning("handlers_wait", room=self._room, error=str(error))
                 self._pulse.beat(self._name)
                 self._pulse.trouble(self._name, str(error))
@@ -194,32 +147,33 @@ class Listener:
                 if self._stopping.is_set() or time.monotonic() > patience:
                     # A consumer that does not poll for long loses its place without a sign; a new one starts clean.
                     raise
-            finally:
-                self._pulse.beat(self._name)
+            else:
+                self._pulse.trouble(self._name, None)
+                return dead
 
     async def _handle(self, heard: Sequence[Heard], partitions: Sequence[str]) -> list[DeadLetter]:
         """Handles a batch in one transaction; where that fails for good, halves it until the culprit stands alone."""
         if not heard:
             return []
 
-        async def work(transaction: Transaction) -> list[PutAside]:
+        async def work(transaction: Transaction) -> list[DeadLetter]:
             await transaction.execute(SQL["lock_partitions"], partitions)
             await self._call_handlers(transaction, [each.event for each in heard])
-            return transaction.aside
+            records = {id(each.event): each.record for each in heard}
+            aside = {id(each.event): each for each in transaction.aside}
+            return [DeadLetter(records[event], each.reason, each.detail) for event, each in aside.items()]
 
+        self._pulse.beat(self._name)
         try:
-            aside = await self._house.database.run(self._room, work)
-        except Unavailable:
+            return await self._house.database.run(self._room, work)
+        except (Unavailable, ConfigurationError):
             raise
         except Exception as error:
-            log.error("handler_failed", room=self._room, events=len(heard), exc_info=error)
             if len(heard) == 1:
-                return [DeadLetter(heard[0].record, "handler_failed", repr(error))]
+                log.error("handler_failed", room=self._room, exc_info=error)
+                return [DeadLetter(heard[0].record, "handler_failed", _where(error))]
             middle = len(heard) // 2
             return [*await self._handle(heard[:middle], partitions), *await self._handle(heard[middle:], partitions)]
-        self._pulse.trouble(self._name, None)
-        records = {id(each.event): each.record for each in heard}
-        return [DeadLetter(records[id(each.event)], each.reason, each.detail) for each in aside]
 
     async def _call_handlers(self, transaction: Transaction, events: Sequence[Event]) -> None:
         for kind, handler in self._handlers.items():
@@ -236,59 +190,44 @@ class Listener:
 
     async def _bury(self, dead: Sequence[DeadLetter]) -> None:
         """Writes dead letters, with the original bytes, before the offset moves. Raises `Unavailable`."""
-        await self._producer.send([_letter(each, self._room) for each in dead])
+        await self._producer.send([each.outgoing(self._room) for each in dead])
         for each in dead:
-            metrics.DEAD_LETTERS.labels(each.record.topic, each.reason).inc()
+            topic, partition, offset = each.record.topic, each.record.partition, each.record.offset
+            metrics.DEAD_LETTERS.labels(topic, each.reason).inc()
             log.warning(
-                "dead_letter",
-                room=self._room,
-                topic=each.record.topic,
-                partition=each.record.partition,
-                offset=each.record.offset,
-                reason=each.reason,
+                "dead_letter", room=self._room, topic=topic, partition=partition, offset=offset, reason=each.reason
             )
 
     async def _probe(self, consumer: AIOKafkaConsumer) -> None:
         """Asks the brokers something in quiet times: a consumer that lost them without a sign shows here."""
-        assigned = consumer.assignment()
+        assigned = consumer.assignment() - consumer.paused()
         ends = await within(consumer.end_offsets(assigned), "probe") if assigned else {}
         positions = {partition: await within(consumer.position(partition), "probe") for partition in assigned}
-        stands_still = positions == self._positions
+        stuck = [p for p, position in positions.items() if position < ends[p] and position == self._positions.get(p)]
         self._positions = positions
-        self._lags = {partition: max(0, end - positions[partition]) for partition, end in ends.items()}
-        self._show_lags()
-        if stands_still and (not assigned or any(self._lags.values())):
-            raise Unavailable("the consumer owns no partition, or stands still although there is something to hear")
+        self._show_lags({partition: ends[partition] - position for partition, position in positions.items()}, consumer)
+        if consumer.assignment():
+            self._assigned_at = time.monotonic()
+        if stuck:
+            raise Unavailable(f"the consumer stands still in {len(stuck)} partitions although there is more to hear")
+        if time.monotonic() - self._assigned_at > UNASSIGNED_SECONDS:
+            raise Unavailable("the consumer owns no partition; more processes of a room than partitions are idle")
 
-    def _show_lags(self) -> None:
+    def _show_lags(self, lags: Mapping[TopicPartition, int], consumer: AIOKafkaConsumer) -> None:
+        assigned = consumer.assignment()
+        self._lags = {partition: max(0, lag) for partition, lag in lags.items() if partition in assigned}
         by_topic = dict.fromkeys(heard_by(self._room), 0)
         for partition, lag in self._lags.items():
             by_topic[partition.topic] += lag
         for topic, lag in by_topic.items():
             metrics.CONSUMER_LAG.labels(self._room, topic).set(lag)
 
-    async def _stand_by(self) -> None:
-        while not self._stopping.is_set():
-            self._pulse.beat(self._name)
-            await self._wait(PAUSE_SECONDS)
-
     async def _wait(self, seconds: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
-    @property
-    def _name(self) -> str:
-        return f"{self._room}.listener"
 
-
-def _letter(dead: DeadLetter, room: str) -> Outgoing:
-    record = dead.record
-    position = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-    headers = [
-        *record.headers,
-        ("huifang-reason", dead.reason.encode()),
-        ("huifang-detail", dead.detail[:500].encode()),
-        ("huifang-room", room.encode()),
-        ("huifang-position", json.dumps(position).encode()),
-    ]
-    return Outgoing(record.topic + DEAD, record.key, record.value, headers)
+def _where(error: Exception) -> str:
+    """What went wrong and where, without the error's text: it may quote what is personal."""
+    frames = [frame for frame in extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
+    return f"{type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno} in {frames[-1].name}"

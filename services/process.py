@@ -99,7 +99,8 @@ class Process:
         return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()):
+        error = None if task.cancelled() else task.exception()
+        if error or (task.cancelled() and not self._stopping.is_set()):
             log.critical("part_of_process_failed", exc_info=error)
             self.failed.set()
 

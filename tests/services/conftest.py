@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import structlog
 
 from services.contracts.topics import topics
 from services.house import House
@@ -59,7 +60,18 @@ def pulse() -> Pulse:
 
 
 @pytest.fixture
-async def producer(house: House) -> AsyncIterator[Producer]:
+async def producer(kafka: str, house: House) -> AsyncIterator[Producer]:
+    """Sends to the shared broker."""
     producer = Producer(house.settings)
     yield producer
     await producer.close()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plain_logs() -> None:
+    """Logs by way of the standard library, where pytest keeps them; structlog's own tracebacks take half a second."""
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.stdlib.render_to_log_kwargs],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )

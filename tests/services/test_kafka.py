@@ -6,7 +6,7 @@ from aiokafka import AIOKafkaConsumer
 
 from services.contracts.topics import topics
 from services.errors import Unavailable
-from services.kafka import DEAD, Outgoing, Producer, ensure_topics, leave, open_consumer
+from services.kafka import DEAD, Outgoing, Producer, ensure_topics, leave, open_consumer, within
 from services.settings import Settings
 from tests.conftest import KEYRING, NOWHERE
 from tests.faults import FaultProxy
@@ -117,6 +117,21 @@ async def test_a_black_hole_is_told_and_leaves_nothing_running(own_kafka: Kafka,
     values = [value for _, _, value in await read(own_kafka.bootstrap, ITSM, 2)]
     assert values[0] == b"before"
     assert values[-1] in (b"during", b"after")
+
+
+async def test_a_call_has_an_end_of_its_own() -> None:
+    async def cancels_itself() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(Unavailable, match=r"\(commit\) did not answer within 0.05 s"):
+        await within(asyncio.sleep(60), "commit", 0.05)
+    with pytest.raises(Unavailable, match="cut short"):
+        await within(cancels_itself(), "stop")
+    waiting = asyncio.create_task(within(asyncio.sleep(60), "poll"))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
 
 
 def _background() -> list[str]:
