@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from services.contracts.envelope import Event
 from services.contracts.tickets import TicketClosed, TicketFacts
-from services.database import Database, Transaction
+from services.database import Database, Record, Transaction
 from services.house import House
 
 NOTE = """insert into scheduler.heard select $1, subject, count(*) from unnest($2::text[]) as subject group by subject
@@ -27,6 +27,8 @@ async def note(_: House, transaction: Transaction, events: Sequence[Event]) -> N
 
 async def noted(database: Database) -> dict[str, int]:
     """How often each subject was heard."""
-    async with database.reading() as transaction:
-        rows = await transaction.fetch("select subject, sum(times)::int as times from scheduler.heard group by 1")
-    return {row["subject"]: row["times"] for row in rows}
+
+    async def read(transaction: Transaction) -> list[Record]:
+        return await transaction.fetch("select subject, sum(times)::int as times from scheduler.heard group by 1")
+
+    return {row["subject"]: row["times"] for row in await database.run("scheduler", read)}
