@@ -31,8 +31,10 @@ from services.room import Room
 from services.run import ALL, open_house, run_loop, running, settle_memory, stop_on_signal
 from services.seal import token_hash
 from services.settings import Settings, read_settings
+from services.statements import Statements
 
 SECRET = "bench bench bench bench bench bench"
+SQL = Statements("bench")
 SURVEYS = 20_000
 PER_BATCH = 2_000
 
@@ -81,6 +83,8 @@ class PagesWithoutDatabase(SurveyPages):
 
 async def prepare(house: House) -> dict[bytes, Page]:
     """The source, the default policy and the surveys; returns the surveys' pages by their links' hashes."""
+    async with house.database.transaction("services") as transaction:
+        await transaction.execute(SQL["furnish"])
     async with house.database.transaction("ingest") as transaction:
         await ensure_sources(house, transaction, {"generic": SECRET})
     version = read_policies(None)[0]

@@ -29,3 +29,7 @@ delete from bench.outbox returning position, topic, key, value;
 -- name: drop
 -- Makes way for the next flow's clones.
 drop table bench.{table};
+
+-- name: furnish
+-- The schema and the outbox that every room has; the limits' room stays silent.
+call services.furnish('bench');
