@@ -45,8 +45,9 @@ class Gather(Generic[Ask, Answer]):
     async def _work_off(self) -> None:
         try:
             while self._waiting:
-                group = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
-                await self._work_on([(ask, future) for ask, future in group if not future.cancelled()])
+                taken = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+                if group := [each for each in taken if not each[1].cancelled()]:
+                    await self._work_on(group)
         finally:
             self._worker = None
 
@@ -55,6 +56,8 @@ class Gather(Generic[Ask, Answer]):
             answers = await self._database.run(
                 self._room, lambda transaction: self._work(transaction, [ask for ask, _ in group])
             )
+            if len(answers) != len(group):
+                raise ValueError(f"{len(answers)} answers to {len(group)} asks")
         except Exception as error:
             for _, future in group:
                 if not future.done():

@@ -115,25 +115,44 @@ class Ticker:
 
         settled = Gather(self._house.database, self._room, settle)
         under_way: set[asyncio.Task[None]] = set()
-
-        async def do(claim: Any) -> None:
-            try:
-                await settled((claim, await errand.perform(claim)))
-            except Exception as error:
-                self._failed(errand.name, error)
-
         while not self._stopping.is_set():
-            self._pulse.beat(f"{self._room}.{errand.name}")
             under_way = {task for task in under_way if not task.done()}
             claims = await self._claim(errand, errand.width - len(under_way))
-            under_way |= {asyncio.create_task(do(claim)) for claim in claims}
+            under_way |= {asyncio.create_task(self._do(errand, settled, claim)) for claim in claims}
+            self._pulse.beat(f"{self._room}.{errand.name}")
             # Half of the places free again make the next claim worth its transaction.
             while len(under_way) > errand.width // 2:
                 _, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                self._pulse.beat(f"{self._room}.{errand.name}")
             if not claims:
                 await self._wait(errand.every)
         if under_way:
             await asyncio.wait(under_way)
+
+    async def _do(self, errand: Errand[Any, Any], settled: Gather[tuple[Any, Any], None], claim: Any) -> None:
+        try:
+            done = (claim, await errand.perform(claim))
+            await self._settle(errand, settled, done)
+        except Exception as error:
+            self._failed(errand.name, error)
+
+    async def _settle(
+        self, errand: Errand[Any, Any], settled: Gather[tuple[Any, Any], None], done: tuple[Any, Any]
+    ) -> None:
+        """Records an outcome, however long the database is gone: forgotten, it would be uncertain for good."""
+        while True:
+            try:
+                await settled(done)
+                return
+            except Unavailable as error:
+                self._failed(errand.name, error)
+                await asyncio.sleep(FAILURE_PAUSE_SECONDS)
+            except Exception:
+                # Somebody in the group cannot be recorded; it need not be this one.
+                await self._house.database.run(
+                    self._room, lambda transaction: errand.settle(self._house, transaction, [done])
+                )
+                return
 
     async def _claim(self, errand: Errand[Any, Any], free: int) -> Sequence[Any]:
         try:
