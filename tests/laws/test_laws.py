@@ -112,7 +112,7 @@ MUTANTS: dict[Law, tuple[tuple[str, str, str], ...]] = {
     ),
     words.nothing_is_left_undone: (
         ("ingest/x.py", "# TODO: finish", "finish"),
-        ("deploy/x", "https://files.pythonhosted.org", "package registry"),
+        ("deploy/x", "https://files.{}.org".format("python" + "hosted"), "package registry"),
     ),
 }
 """For each law: a file, what stands in it, and what the law says of it."""
