@@ -13,6 +13,8 @@ ROOMS = ALL
 PACKAGES = ("services", *ROOMS)
 PLUMBING = frozenset({"__init__", "__main__", "app", "handlers", "api", "pages", "commands", "store"})
 """The names of a room's Python files that are not nouns of its business."""
+FOLDERS = frozenset({"handlers", "api", "store"})
+"""Plumbing that, grown too long for one sitting, becomes a folder of the same name with a file for each subject."""
 STRANGERS = "notifier.channels"
 """The only code that calls anybody outside the house."""
 MADE = frozenset({".git", ".venv", ".cache", ".data", "__pycache__", "build", "dist", "node_modules"})
@@ -61,7 +63,8 @@ class Module:
 
     @property
     def is_plumbing(self) -> bool:
-        return self.path.count("/") == 1 and PurePosixPath(self.path).stem in PLUMBING
+        _, *folders, file = PurePosixPath(self.path).parts
+        return file.removesuffix(".py") in PLUMBING if not folders else len(folders) == 1 and folders[0] in FOLDERS
 
     @property
     def calls_strangers(self) -> bool:

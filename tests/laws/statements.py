@@ -61,7 +61,7 @@ def statements_are_named_and_described(tree: Tree) -> Iterator[str]:
 def statements_are_used_and_known(tree: Tree) -> Iterator[str]:
     """Law 3: one typed function for each statement; none unnamed, none unused, none used from two places."""
     for package in _packages_with_statements(tree):
-        text = tree.files.get(f"{package.replace('.', '/')}/store.sql", "")
+        text = "\n".join(text for path, text in tree.files.items() if _package_of(path) == package)
         named = Counter(line.removeprefix("-- name: ") for line in NAME_LINE.findall(text))
         used = Counter(name for _, name in _used(tree, package))
         yield from (f"{package}: statement {name} stands twice" for name, times in named.items() if times > 1)
@@ -72,7 +72,7 @@ def statements_are_used_and_known(tree: Tree) -> Iterator[str]:
             yield from (
                 module.at(0, "uses statements; only store.py does")
                 for module in {module.path: module for module, _ in _used(tree, package)}.values()
-                if module.path != f"{package}/store.py"
+                if not module.path.startswith((f"{package}/store.py", f"{package}/store/"))
             )
 
 
@@ -118,10 +118,14 @@ def migrations_are_numbered_and_forward_compatible(tree: Tree) -> Iterator[str]:
 
 
 def _packages_with_statements(tree: Tree) -> set[str]:
-    files = (path for path in tree.files if path.endswith("/store.sql") and path.partition("/")[0] in PACKAGES)
-    return {path.removesuffix("/store.sql").replace("/", ".") for path in files} | {
-        package for module in tree.modules for package in _statement_names(module).values()
-    }
+    files = {package for path in tree.files if (package := _package_of(path))}
+    return files | {package for module in tree.modules for package in _statement_names(module).values()}
+
+
+def _package_of(path: str) -> str | None:
+    """The package whose statements stand in a file: `<package>/store.sql` or `<package>/store/<subject>.sql`."""
+    match = re.fullmatch(r"(.+?)/store(?:/[a-z_]+)?\.sql", path)
+    return match[1].replace("/", ".") if match and path.partition("/")[0] in PACKAGES else None
 
 
 def _statement_names(module: Module) -> dict[str, str]:

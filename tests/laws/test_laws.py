@@ -19,9 +19,11 @@ MUTANTS: dict[Law, tuple[tuple[str, str, str], ...]] = {
         ("ingest/app.py", "", "ingest/handlers.py: missing"),
         ("ingest/app.py", "", "ingest/migrations/0001_: missing"),
         ("ingest/more/ticket.py", "", "a folder with code"),
+        ("ingest/pages/ticket.py", "", "a folder with code"),
     ),
     imports.nouns_are_pure: (
         ("ingest/ticket.py", "import os", "imports os"),
+        ("ingest/api/more/ticket.py", "import os", "imports os"),
         ("ingest/ticket.py", "from time import monotonic", "imports time.monotonic"),
         ("ingest/ticket.py", "from urllib.request import urlopen", "urllib.request"),
         ("ingest/ticket.py", "from services.database import Record", "services.database"),
@@ -69,6 +71,7 @@ MUTANTS: dict[Law, tuple[tuple[str, str, str], ...]] = {
         ("ingest/store.py", STORE, "no statement find_moves"),
         ("ingest/store.py", STORE * 2, "used from 2 places"),
         ("ingest/api.py", STORE, "only store.py does"),
+        ("ingest/store/tickets.sql", STATEMENT, "find_moves is not used"),
     ),
     statements.sql_stays_in_its_own_schema: (
         ("ingest/store.sql", "select 1 from scheduler.survey", "scheduler"),
@@ -140,6 +143,7 @@ def test_every_law_has_a_mutant() -> None:
     [
         (imports.nouns_are_pure, "ingest/ticket.py", "from datetime import time\nimport services.contracts.tickets"),
         (imports.nouns_are_pure, "ingest/store.py", "import os"),
+        (imports.nouns_are_pure, "ingest/api/tickets.py", "import os"),
         (imports.nouns_are_pure, "notifier/channels/smtp.py", "import ssl"),
         (imports.only_channels_call_strangers, "notifier/channels/smtp.py", "import aiosmtplib"),
         (statements.no_sql_stands_in_python, "ingest/api.py", '"""Select a policy from the list."""\na = "commit"'),

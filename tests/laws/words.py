@@ -40,7 +40,7 @@ def wires_have_a_speaker_and_an_ear(tree: Tree) -> Iterator[str]:
     """Law 6: rooms say and hear exactly what `contracts/topics.py` tells."""
     for room in ROOMS:
         heard = {event.__name__ for events in heard_by(room).values() for event in events}
-        handled = _handled(tree.module(f"{room}/handlers.py"))
+        handled = _handled(tree.module(f"{room}/handlers.py") or tree.module(f"{room}/handlers/__init__.py"))
         yield from (f"{room}: a wire brings {name}, and no handler hears it" for name in sorted(heard - handled))
         yield from (f"{room}: handles {name}, which no wire brings" for name in sorted(handled - heard))
         said = {wire.event.__name__ for wire in WIRES if room in wire.said_by}

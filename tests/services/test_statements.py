@@ -40,6 +40,15 @@ def test_a_statement_can_stand_for_every_room(load: Load) -> None:
         found.of("count", "ingest; drop table")
 
 
+def test_a_folder_of_files_is_read_as_one(load: Load, tmp_path: Path) -> None:
+    load("-- name: unread\n-- Not in the folder.\nselect 0\n")
+    store = tmp_path / "cellar" / "store"
+    store.mkdir()
+    (store / "people.sql").write_text("-- name: two\n-- Another.\nselect 2;\n")
+    (store / "closures.sql").write_text("-- name: one\n-- The one.\nselect 1;\n")
+    assert list(Statements("cellar")) == ["one", "two"]
+
+
 def test_a_name_given_twice_is_refused(load: Load) -> None:
     with pytest.raises(ValueError, match=r"cellar/store\.sql names one twice"):
         load("-- name: one\n-- A.\nselect 1;\n-- name: one\n-- B.\nselect 2;\n")
