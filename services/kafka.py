@@ -72,6 +72,8 @@ async def ensure_topics(settings: Settings) -> None:
         for name, code, *_ in answer.topic_errors if answer else ():
             if for_code(code) not in (NoError, TopicAlreadyExistsError):
                 raise Unavailable(f"Kafka does not create topic {name}: {for_code(code).__name__}")
+    except AttributeError as error:  # aiokafka's way of saying it; as when the controllers are just being elected
+        raise Unavailable(f"Kafka at {settings.kafka} has no controller at the moment") from error
     except (KafkaError, OSError) as error:
         raise Unavailable(f"Kafka at {settings.kafka}: {error}") from error
     finally:

@@ -48,7 +48,7 @@ class Listener:
         self._ear = Ear(handlers)
         self._ceiling = Ceiling()
         self._lags: dict[TopicPartition, int] = {}
-        self._positions: dict[TopicPartition, int] = {}
+        self._behind: dict[TopicPartition, int] = {}
         self._assigned_at = 0.0
         self._stopping = asyncio.Event()
 
@@ -74,7 +74,7 @@ class Listener:
 
     async def _listen(self, consumer: AIOKafkaConsumer) -> None:
         self._pulse.trouble(self._name, None)
-        self._lags, self._positions = {}, {}
+        self._lags, self._behind = {}, {}
         self._assigned_at = probed = time.monotonic()
         coming = asyncio.create_task(self._poll(consumer))
         try:
@@ -203,8 +203,9 @@ class Listener:
         assigned = consumer.assignment() - consumer.paused()
         ends = await within(consumer.end_offsets(assigned), "probe") if assigned else {}
         positions = {partition: await within(consumer.position(partition), "probe") for partition in assigned}
-        stuck = [p for p, position in positions.items() if position < ends[p] and position == self._positions.get(p)]
-        self._positions = positions
+        # What was behind at the last probe already and has not moved since; a record may have come this very moment.
+        stuck = [partition for partition, position in positions.items() if position == self._behind.get(partition)]
+        self._behind = {partition: position for partition, position in positions.items() if position < ends[partition]}
         self._show_lags({partition: ends[partition] - position for partition, position in positions.items()}, consumer)
         if consumer.assignment():
             self._assigned_at = time.monotonic()

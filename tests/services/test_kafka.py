@@ -3,6 +3,7 @@ import time
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
 
 from services.contracts.topics import topics
 from services.errors import Unavailable
@@ -117,6 +118,22 @@ async def test_a_black_hole_is_told_and_leaves_nothing_running(own_kafka: Kafka,
     values = [value for _, _, value in await read(own_kafka.bootstrap, ITSM, 2)]
     assert values[0] == b"before"
     assert values[-1] in (b"during", b"after")
+
+
+async def test_a_cluster_without_a_controller_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    async def nothing(_: AIOKafkaAdminClient) -> list[str]:
+        return []
+
+    async def no_controller(_: AIOKafkaAdminClient, __: object) -> None:
+        raise AttributeError("'NoneType' object has no attribute 'nodeId'")
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "start", nothing)
+    monkeypatch.setattr(AIOKafkaAdminClient, "list_topics", nothing)
+    monkeypatch.setattr(AIOKafkaAdminClient, "create_topics", no_controller)
+    with pytest.raises(Unavailable, match="no controller"):
+        await ensure_topics(settings)
 
 
 async def test_a_call_has_an_end_of_its_own() -> None:

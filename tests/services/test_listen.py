@@ -301,6 +301,21 @@ async def _as_another(house: House, other: AIOKafkaProducer, *, in_transaction: 
     await producer.close()
 
 
+async def test_a_record_that_comes_just_before_a_probe_is_no_standstill(house: House, producer: Producer) -> None:
+    listener = Listener(house, "scheduler", HANDLERS, producer, Pulse())
+    consumer = AIOKafkaConsumer(TOPIC, bootstrap_servers=house.settings.kafka, group_id="quiet")
+    await consumer.start()
+    try:
+        await until(consumer.assignment)
+        await listener._probe(consumer)
+        await say(house, producer, *range(100))
+        await listener._probe(consumer)
+        with pytest.raises(Unavailable, match="stands still"):
+            await listener._probe(consumer)
+    finally:
+        await leave(consumer)
+
+
 async def test_a_consumer_that_stands_still_is_told(house: House, producer: Producer) -> None:
     await say(house, producer, *range(100))
     listener = Listener(house, "scheduler", HANDLERS, producer, Pulse())
