@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.database import Database, Transaction
 from services.errors import ConfigurationError, Problem, Unavailable
-from services.problems import respond
+from services.problems import request_id_of, respond
 from services.seal import token_hash
 from services.statements import Statements
 
@@ -109,6 +109,7 @@ class Lock:
             await respond(problem, scope, receive, send)
             return
         if caller is None:
+            log.info("key_refused", method=scope["method"], request_id=request_id_of(scope))
             problem = Problem(401, "no-key", "This address needs a valid key: `Authorization: Bearer <key>`.")
             await respond(problem, scope, receive, send, {"www-authenticate": _challenge(headers)})
             return
@@ -153,6 +154,7 @@ def requires(*roles: Role) -> Callable[[Request], Awaitable[None]]:
     async def check(request: Request) -> None:
         caller = caller_of(request)
         if caller.role is not Role.administrator and caller.role not in roles:
+            log.info("role_refused", caller=caller.name, role=caller.role, request_id=request_id_of(request.scope))
             allowed = ", ".join(sorted({Role.administrator, *roles}))
             raise Problem(403, "role", f"The key {caller.name!r} is {caller.role}; this needs: {allowed}.")
 

@@ -52,7 +52,7 @@ def request_id_of(scope: Scope) -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Maps every error that can leave a route to a problem."""
+    """Maps every error that a route may raise on purpose to a problem; the rest are 500s, made outside of them all."""
 
     def answer(request: Request, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
         return problem_response(problem, request_id_of(request.scope), headers)
@@ -63,7 +63,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Unavailable)
     async def unavailable(request: Request, error: Unavailable) -> Response:
-        log.warning("request_unavailable", path=request.url.path, error=str(error))
+        log.warning("request_unavailable", request_id=request_id_of(request.scope), error=str(error))
         return answer(request, Problem(503, "unavailable", "The service cannot do this right now; try again shortly."))
 
     @app.exception_handler(RequestValidationError)
@@ -78,11 +78,6 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(asyncpg.DataError)
     async def unstorable(request: Request, _: asyncpg.DataError) -> Response:
         return answer(request, Problem(422, "invalid", "A value is out of range or cannot be kept as text."))
-
-    @app.exception_handler(Exception)
-    async def failed(request: Request, error: Exception) -> Response:
-        log.error("request_failed", path=request.url.path, request_id=request_id_of(request.scope), exc_info=error)
-        return answer(request, Problem(500, "internal", "Something went wrong here; the logs know the request id."))
 
 
 def _without_input(error: RequestValidationError) -> list[dict[str, Any]]:

@@ -51,15 +51,27 @@ returning holder;
 -- Lets another take it at once.
 delete from services.lease where name = $1 and holder = $2;
 
--- name: find_idempotent_answer
--- What was answered the first time.
-select request_hash, status, content_type, body from services.idempotency where caller = $1 and key = $2;
+-- name: hold_idempotency_key
+-- Takes a key for a write that begins; no row where it is taken, unless whoever took it went silent for `$4` seconds.
+insert into services.idempotency (caller, key, request_hash) values ($1, $2, $3)
+on conflict (caller, key) do update set created_at = clock_timestamp()
+where services.idempotency.status is null
+  and services.idempotency.request_hash = excluded.request_hash
+  and services.idempotency.created_at < clock_timestamp() - make_interval(secs => $4)
+returning true;
 
--- name: insert_idempotent_answer
+-- name: find_idempotent_answer
+-- What was answered the first time; `status` is null while there is no answer yet.
+select request_hash, status, content_type, headers, body from services.idempotency where caller = $1 and key = $2;
+
+-- name: keep_idempotent_answer
 -- Remembers an answer; the first one stays.
-insert into services.idempotency (caller, key, request_hash, status, content_type, body)
-values ($1, $2, $3, $4, $5, $6)
-on conflict do nothing;
+update services.idempotency set status = $3, content_type = $4, headers = $5, body = $6
+where caller = $1 and key = $2 and status is null;
+
+-- name: free_idempotency_key
+-- Lets a write be tried again that was not done.
+delete from services.idempotency where caller = $1 and key = $2 and status is null;
 
 -- name: forget_idempotent_answers
 -- Drops answers older than a day.

@@ -9,12 +9,13 @@ from contextlib import suppress
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
+import structlog
 from fastapi import Depends, FastAPI, Request, params
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services import metrics, problems
@@ -28,6 +29,8 @@ from services.identifiers import uuid7
 from services.pulse import Pulse
 from services.room import Room
 from services.statements import Statements
+
+log = structlog.get_logger(__name__)
 
 SQL = Statements("services")
 
@@ -56,7 +59,7 @@ def decode_cursor(cursor: str, kinds: type[Item]) -> Item:
     """The sort key again, as `kinds` (a tuple type). Raises `Problem` 422 for what no list here gave out."""
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=kinds)
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, msgspec.DecodeError, RecursionError):
         raise Problem(422, "cursor", "`cursor` is not one that a list here gave out; begin without it.") from None
 
 
@@ -99,6 +102,11 @@ class HotRoute(Route):
         super().__init__(path, endpoint, methods=list(methods))
         self.operations = operations
 
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As Starlette's, and notes itself as FastAPI's routes do, for the metrics."""
+        match, found = super().matches(scope)
+        return match, {**found, "route": self}
+
 
 class Observe:
     """The outermost layer: gives each request an id and counts it by room, route, method and status."""
@@ -113,12 +121,12 @@ class Observe:
             return
         request_id = str(uuid7())
         scope.setdefault("state", {})["request_id"] = request_id
-        started, status = time.perf_counter(), 500
+        started, status, begun = time.perf_counter(), 500, False
 
         async def observed(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, begun = message["status"], True
                 message["headers"] = [
                     *message["headers"],
                     (b"x-request-id", request_id.encode()),
@@ -128,6 +136,12 @@ class Observe:
 
         try:
             await self._app(scope, receive, observed)
+        except Exception as error:
+            log.error("request_failed", request_id=request_id, route=_route_of(scope)[1], exc_info=error)
+            if begun:
+                raise
+            problem = Problem(500, "internal", "Something went wrong here; the logs know the request id.")
+            await problems.respond(problem, scope, receive, observed)
         finally:
             room, route = _route_of(scope)
             seconds = time.perf_counter() - started
@@ -159,10 +173,15 @@ class BodyLimit:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > limit:
+                await _drain(receive)
                 raise HTTPException(413, f"The body may have at most {limit} bytes.", {"connection": "close"})
             return message
 
-        await self._app(scope, counted, send)
+        try:
+            await self._app(scope, counted, send)
+        except HTTPException as error:  # read by a layer outside of the application proper
+            problem = Problem(error.status_code, "too-large", error.detail)
+            await problems.respond(problem, scope, receive, send, error.headers)
 
 
 async def _drain(receive: Receive) -> None:
