@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from services.contracts.envelope import Event
-from services.contracts.tickets import Channel, Contact, TicketFacts
+from services.contracts.tickets import Channel, Contact, Requester, TicketFacts
 
 CustomerKind = Literal["organisation", "consumer"]
 
@@ -79,12 +79,25 @@ class CustomerChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
         return self.customer
 
 
-class Occasion(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Something happened that is a reason to ask, told whole: its natural key is (source, kind, id).
+class CustomerNoted(Event, frozen=True, kw_only=True):
+    """The scheduler knows a customer as he was at `changed_at`: the echo by which ingest knows that it was heard."""
+
+    TYPE = "huifang.customer.noted.v1"
+
+    customer: str
+    changed_at: datetime
+
+    @property
+    def subject(self) -> str:
+        return self.customer
+
+
+class OccasionReported(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A company's system told of something that is a reason to ask: its natural key is (source, kind, id).
 
     `kind` is one of the policy's words (`project accepted`, `goods delivered`, `repair done`, `complaint handled`, …)
-    or any other, for `on: occasion`; `facts.type` is the kind again, so that filters and everything behind them work
-    as for tickets. `facts.customer` and `facts.project` lead to the register; `contact` is the person served, if known.
+    or any other, for `on: occasion`. Either `requester` (from outside, in clear) or `contact` (from our own door,
+    sealed) names the person served, if there is one; `requester_id` stays for the register.
     """
 
     TYPE = "huifang.occasion.reported.v1"
@@ -93,8 +106,49 @@ class Occasion(Event, frozen=True, kw_only=True, omit_defaults=True):
     kind: str
     id: str
     at: datetime
+    facts: TicketFacts = TicketFacts()
+    requester: Requester | None = None
+    requester_id: str | None = None
+    contact: Contact | None = None
+
+    @property
+    def subject(self) -> str:
+        return f"{self.source}/{self.kind}/{self.id}"
+
+
+class Occasion(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """An occasion, whole: said again with a later `contact` or an earlier `at`, it replaces what was said before.
+
+    `facts.type` is the kind again, so that filters and everything behind them work as for tickets. `facts.customer`
+    and `facts.project` lead to the register; `contact` is the person served, if known.
+    """
+
+    TYPE = "huifang.occasion.happened.v1"
+
+    source: str
+    kind: str
+    id: str
+    at: datetime
     facts: TicketFacts
     contact: Contact | None = None
+
+    @property
+    def subject(self) -> str:
+        return f"{self.source}/{self.kind}/{self.id}"
+
+
+class OccasionDecided(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The scheduler's decision on an occasion: the echo by which ingest knows that it was heard."""
+
+    TYPE = "huifang.occasion.decided.v1"
+
+    source: str
+    kind: str
+    id: str
+    outcome: Literal["survey", "skip"]
+    reason: str
+    decided_at: datetime
+    with_contact: bool
 
     @property
     def subject(self) -> str:

@@ -31,7 +31,9 @@ class SurveyDue(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     `step` counts a survey's steps from 0 and is its natural key: hearing (survey, step) again changes nothing.
     `policy`, `version` and `questionnaire` are pinned for the survey's life. `promised_by` is when the first contact
-    must have happened; `expires_at` when the page closes.
+    must have happened; `expires_at` when the page closes. `items` are those of the questionnaire that are asked (none
+    named: all). `owner` is who of the survey's issuer owes it (a project's manager, a customer's owner), by his id.
+    `source`, `ticket` and `closure` are empty where no ticket or occasion is asked about.
     """
 
     TYPE = "huifang.survey.due.v1"
@@ -53,6 +55,8 @@ class SurveyDue(Event, frozen=True, kw_only=True, omit_defaults=True):
     closure: int | None = None
     closed_at: datetime | None = None
     facts: TicketFacts = TicketFacts()
+    items: tuple[str, ...] = ()
+    owner: str | None = None
 
     @property
     def subject(self) -> str:

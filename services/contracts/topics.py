@@ -2,6 +2,13 @@
 
 from typing import NamedTuple
 
+from services.contracts.customers import (
+    CustomerChanged,
+    CustomerNoted,
+    Occasion,
+    OccasionDecided,
+    OccasionReported,
+)
 from services.contracts.deliveries import DeliveryReported, OptedOut
 from services.contracts.envelope import Event
 from services.contracts.responses import ResponseCorrected, ResponseGiven
@@ -24,10 +31,15 @@ WIRES = (
     #    event              topic                said by               heard by
     Wire(TicketPayload,     ITSM,                ("world",),           ("ingest",)),
     Wire(TicketReported,    ITSM,                ("world", "ingest"),  ("ingest",)),
+    Wire(OccasionReported,  ITSM,                ("world", "ingest"),  ("ingest",)),
     Wire(TicketClosed,      "huifang.ingest",    ("ingest",),          ("scheduler",)),
     Wire(TicketReopened,    "huifang.ingest",    ("ingest",),          ("scheduler",)),
+    Wire(Occasion,          "huifang.ingest",    ("ingest",),          ("scheduler",)),
+    Wire(CustomerChanged,   "huifang.ingest",    ("ingest",),          ("scheduler",)),
     Wire(PolicyApproved,    "huifang.scheduler", ("scheduler",),       ("notifier", "scoring")),
     Wire(TicketDecided,     "huifang.scheduler", ("scheduler",),       ("ingest",)),
+    Wire(OccasionDecided,   "huifang.scheduler", ("scheduler",),       ("ingest",)),
+    Wire(CustomerNoted,     "huifang.scheduler", ("scheduler",),       ("ingest",)),
     Wire(SurveyDue,         "huifang.scheduler", ("scheduler",),       ("notifier", "scoring")),
     Wire(SurveyEnded,       "huifang.scheduler", ("scheduler",),       ("notifier", "scoring")),
     Wire(DeliveryReported,  "huifang.notifier",  ("notifier",),        ("scheduler",)),

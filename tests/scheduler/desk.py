@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from scheduler import store
-from scheduler.handlers import HANDLERS, bring_up
+from scheduler.handlers import HANDLERS
+from scheduler.handlers.surveys import bring_up
 from scheduler.store import NewVersion
 from services.clock import DrivenClock
 from services.contracts.deliveries import DeliveryOutcome, DeliveryReported

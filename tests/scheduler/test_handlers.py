@@ -3,7 +3,7 @@ from uuid import UUID
 
 import pytest
 
-from scheduler.handlers import say_due_again
+from scheduler.handlers.surveys import say_due_again
 from services.clock import DrivenClock
 from services.contracts.deliveries import OptedOut
 from services.contracts.responses import ResponseChannel, ResponseGiven

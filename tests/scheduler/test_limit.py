@@ -4,7 +4,8 @@ import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from scheduler.handlers import HANDLERS, bring_up
+from scheduler.handlers import HANDLERS
+from scheduler.handlers.surveys import bring_up
 from services.clock import DrivenClock
 from services.contracts.surveys import SurveyDue
 from services.contracts.tickets import TicketClosed

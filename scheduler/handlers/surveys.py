@@ -1,7 +1,7 @@
-"""What the scheduler does on hearing events and on the clock, and what it says."""
+"""What becomes of surveys on hearing and by the clock: messages went out, customers answered, a step is due."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -9,116 +9,19 @@ import structlog
 
 from scheduler import store
 from scheduler.calendar import zone_of
-from scheduler.closure import Key, People, decided, gather, merge, successions
 from scheduler.dossier import Change, Dossier, due, endings_of, moves_of
-from scheduler.ledger import Entry, enter, enter_again
-from scheduler.policy import Closing, Rule, decide, rules_of
+from scheduler.policy import Rule, rules_of
 from scheduler.survey import Survey, come_up, ended, reported, unanswered_steps
 from services import metrics
 from services.contracts.deliveries import DeliveryReported, OptedOut
-from services.contracts.envelope import Event
-from services.contracts.responses import Response, ResponseCorrected, ResponseGiven
-from services.contracts.tickets import TicketClosed, TicketReopened
+from services.contracts.responses import Response
 from services.database import Record, Transaction
-from services.errors import Unavailable
 from services.house import House
-from services.identifiers import uuid7
-from services.room import Handler
-from services.tick import Sweep, Tick
 
 log = structlog.get_logger(__name__)
 
 MOST = 1_000
-COME_UP_SECONDS = 0.5
-SWEEP_SECONDS = 30.0
-MEASURE_SECONDS = 15.0
 SELF = "self"
-
-
-async def take_closings(house: House, transaction: Transaction, events: Sequence[TicketClosed]) -> None:
-    """Decides on closures that are new, and anew where a repeated closing tells more; echoes every one."""
-    heard = gather(events)
-    known = await store.find_closures(transaction, {key[:2] for key in heard})
-    told = {key: merge(known[key].closing if key in known else None, closing) for key, closing in heard.items()}
-    reopened = successions({**{key: each.closing for key, each in known.items() if each.closing}, **told}.values())
-    await reopen(transaction, {key: at for key, at in reopened.items() if key in known})
-    rules = await rules_in_force(transaction)
-    changed = {key for key, closing in told.items() if key in known and closing != known[key].closing}
-    running = await _running(transaction, changed)
-    people = await find_people(transaction, rules, [told[key] for key in told if key not in known or key in changed])
-    entries = []
-    for key, closing in told.items():
-        before = known.get(key)
-        if before is not None and before.closing is not None:
-            entry = enter_again(
-                rules, closing, people, uuid7(), transaction.now, before=before, running=running.get(key)
-            )
-        else:
-            ends = (reopened.get(key), before.reopened_at if before is not None else None)
-            entry = enter(
-                decide(rules, closing, people.person(closing), transaction.now),
-                closing,
-                people,
-                uuid7(),
-                transaction.now,
-                before=before,
-                reopened_at=min((at for at in ends if at is not None), default=None),
-            )
-        entries.append(entry)
-    await record(transaction, entries)
-    for entry in entries:
-        transaction.say(decided(entry.after))
-
-
-async def record(transaction: Transaction, entries: Sequence[Entry]) -> None:
-    """Stores entries of the ledger with their surveys. Raises `Unavailable` where another worker stored one first."""
-    new = [entry.after for entry in entries if entry.before is None]
-    if new and await store.insert_closures(transaction, new) < len(new):
-        raise Unavailable("another worker has stored some of the closures meanwhile")
-    again = [entry for entry in entries if entry.before is not None and entry.before != entry.after]
-    if again:
-        former = [(entry.after.key, entry.former) for entry in again if entry.former is not None]
-        await store.insert_former_decisions(transaction, former)
-        await store.update_closures(transaction, [entry.after for entry in again])
-    surveys = [entry.survey for entry in entries if entry.survey is not None]
-    if surveys:
-        await store.insert_surveys(transaction, surveys)
-        await store.insert_dues(transaction, [_due_row(each.survey) for each in surveys if each.survey.next_at])
-    await save(transaction, [entry.change for entry in entries if entry.change is not None])
-    _count(Counter((each.outcome, each.reason) for entry in entries if (each := entry.verdict) is not None))
-
-
-def _count(decisions: Counter[tuple[str, str]]) -> None:
-    for (outcome, reason), times in decisions.items():
-        metrics.DECISIONS.labels(outcome, reason).inc(times)
-
-
-async def _running(transaction: Transaction, closures: Iterable[Key]) -> dict[Key, Dossier]:
-    """The open surveys of closures."""
-    keys = list(closures)
-    if not keys:
-        return {}
-    dossiers = await load(transaction, await store.find_surveys_of_closures(transaction, keys))
-    return {Key(*each.closing[:3]): each for each in dossiers if each.survey.is_open}
-
-
-async def find_people(transaction: Transaction, rules: Sequence[Rule], closings: Sequence[Closing]) -> People:
-    """The people of closings. Where somebody's limit counts, no other worker plans for them until the commit."""
-    people = {closing.contact.person for closing in closings if closing.contact is not None}
-    periods = [rule.limit.period for rule in rules if rule.limit is not None]
-    if not people or not periods:
-        return People(await store.find_opted_out(transaction, people) if people else (), {})
-    await store.insert_people(transaction, people)
-    opted_out = await store.lock_people(transaction, people)
-    return People(opted_out, await store.find_asked(transaction, people, transaction.now - max(periods)))
-
-
-async def rules_in_force(transaction: Transaction) -> list[Rule]:
-    """The rules that apply now. Raises `Unavailable` before the first policy is installed: then nothing is decided."""
-    rows = await store.find_policies_in_force(transaction)
-    if not rows and not await store.list_policies(transaction):
-        raise Unavailable("no policy is installed yet")
-    return [rule for row in rows for rule in rules_of(row["policy"], row["version"], row["document"])]
 
 
 async def load(transaction: Transaction, surveys: Iterable[UUID]) -> list[Dossier]:
@@ -163,7 +66,7 @@ async def save(transaction: Transaction, changes: Iterable[Change]) -> None:
     moves = moves_of(real, transaction.now)
     if moves:
         await store.insert_moves(transaction, moves)
-    dues = [_due_row(change.after) for change in real if change.comes_up]
+    dues = [due_row(change.after) for change in real if change.comes_up]
     if dues:
         await store.insert_dues(transaction, dues)
     for ending in endings_of(real):
@@ -174,29 +77,11 @@ async def save(transaction: Transaction, changes: Iterable[Change]) -> None:
             metrics.FIRST_CONTACT.observe(max(0.0, waited.total_seconds()))
 
 
-def _due_row(survey: Survey) -> tuple[datetime, UUID, int]:
+def due_row(survey: Survey) -> tuple[datetime, UUID, int]:
+    """The row that queues what comes next for a survey. Raises `ValueError` where nothing does."""
     if survey.next_at is None or survey.next_step is None:
         raise ValueError(f"nothing comes up for survey {survey.id}")
     return survey.next_at, survey.id, survey.next_step
-
-
-async def reopen(transaction: Transaction, reopenings: Mapping[Key, datetime]) -> None:
-    """Notes that closures did not last, and ends their surveys; those that were answered stay so."""
-    if not reopenings:
-        return
-    await store.upsert_reopenings(transaction, reopenings)
-    dossiers = await load(transaction, await store.find_surveys_of_closures(transaction, reopenings))
-    ends = [(each, reopenings[Key(*each.closing[:3])]) for each in dossiers]
-    await save(transaction, [Change(each, ended(each.survey, "cancelled", at), "reopened") for each, at in ends])
-
-
-async def take_reopenings(house: House, transaction: Transaction, events: Sequence[TicketReopened]) -> None:
-    """A closure did not last."""
-    reopenings: dict[Key, datetime] = {}
-    for event in events:
-        key = Key(event.source, event.ticket, event.closure)
-        reopenings[key] = min(reopenings.get(key, event.reopened_at), event.reopened_at)
-    await reopen(transaction, reopenings)
 
 
 async def take_reports(house: House, transaction: Transaction, events: Sequence[DeliveryReported]) -> None:
@@ -253,16 +138,6 @@ async def _known(transaction: Transaction, surveys: Iterable[UUID]) -> list[Doss
     if len(dossiers) < len(ids):
         log.warning("surveys_unknown", surveys=len(ids) - len(dossiers))
     return dossiers
-
-
-HANDLERS: Mapping[type[Event], Handler] = {
-    TicketClosed: take_closings,
-    TicketReopened: take_reopenings,
-    DeliveryReported: take_reports,
-    OptedOut: take_refusals,
-    ResponseGiven: take_responses,
-    ResponseCorrected: take_responses,
-}
 
 
 async def bring_up(house: House, transaction: Transaction) -> int:
@@ -331,10 +206,3 @@ async def measure(house: House, transaction: Transaction) -> int:
     metrics.SURVEYS_AT_RISK.set(at_risk)
     metrics.SURVEYS_OVERDUE.set(overdue)
     return 0
-
-
-TICKS = (
-    Tick(name="bring_up", every=COME_UP_SECONDS, run=bring_up),
-    Tick(name="measure", every=MEASURE_SECONDS, run=measure),
-    Sweep(name="say_due_again", every=SWEEP_SECONDS, say_again=say_due_again),
-)

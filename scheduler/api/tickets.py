@@ -1,38 +1,30 @@
-"""The scheduler's REST: the ledger of a ticket, decisions by hand, surveys, and policies."""
+"""REST: the ledger of a ticket or occasion, and decisions by hand."""
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from itertools import groupby
 from typing import Annotated, Any
-from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter
 from msgspec.structs import replace
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from scheduler import store
+from scheduler.api.doors import Deciders, Readers, SchedulerTransaction
+from scheduler.api.surveys import MoveItem, SurveyItem, history_of
 from scheduler.closure import Closure, Key, Verdict, decided, skipped_by_hand
 from scheduler.dossier import Change, Dossier
-from scheduler.handlers import find_people, load, record, rules_in_force
+from scheduler.handlers.closures import find_people, record, rules_in_force
+from scheduler.handlers.surveys import load
 from scheduler.ledger import Entry, enter
 from scheduler.policy import Closing, Outcome, decide_by_hand
-from scheduler.survey import State, ended
-from services.auth import CallerOf, Role, requires
-from services.contracts.questionnaire import Words
+from scheduler.survey import ended
+from services.auth import CallerOf
 from services.contracts.tickets import TicketFacts
 from services.database import Record, Transaction
 from services.errors import Problem
 from services.identifiers import uuid7
-from services.web import PAGE_MOST, Page, TransactionOf, decode_cursor, encode_cursor
 
-router = APIRouter(prefix="/v1", tags=["scheduler"])
-
-SchedulerTransaction = Annotated[Transaction, TransactionOf("scheduler")]
-Limit = Annotated[int, Query(ge=1, le=PAGE_MOST, description="Items on a page.")]
-Cursor = Annotated[str | None, Query(description="`next` of the page before.")]
-Readers = Depends(requires(Role.quality, Role.manager, Role.agent, Role.auditor, Role.integration))
-Deciders = Depends(requires(Role.quality, Role.agent))
+router = APIRouter()
 
 
 class ClosureItem(BaseModel):
@@ -60,45 +52,6 @@ class DecisionItem(BaseModel):
     note: str | None
 
 
-class MoveItem(BaseModel):
-    """One move of a survey; the first comes from nowhere."""
-
-    survey: UUID
-    at: datetime
-    from_: State | None = Field(serialization_alias="from")
-    to: State
-    cause: str
-    actor: str
-    note: str | None = None
-
-
-class SurveyItem(BaseModel):
-    """A survey. `steps` tells what was last known of each of its steps; null: not said yet."""
-
-    id: UUID
-    source: str
-    ticket: str
-    closure: int
-    name: str
-    policy: str
-    version: int
-    state: State
-    planned_at: datetime
-    promised_by: datetime
-    expires_at: datetime
-    contacted_at: datetime | None
-    ended_at: datetime | None
-    steps: list[str | None]
-    next_step: int | None
-    next_at: datetime | None
-
-
-class SurveyStory(SurveyItem):
-    """A survey with its moves."""
-
-    history: list[MoveItem]
-
-
 class TicketStory(BaseModel):
     """What the scheduler knows of a ticket: its closures, every decision on them, and what became of its surveys."""
 
@@ -117,33 +70,6 @@ class ByHand(BaseModel):
 
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
     closure: int | None = Field(default=None, ge=1, le=1_000_000)
-
-
-class VersionItem(BaseModel):
-    """One version of a policy."""
-
-    version: int
-    effective_from: datetime
-    installed_at: datetime
-
-
-class PolicyItem(BaseModel):
-    """A policy with its versions; the one in force is the last that is effective."""
-
-    policy: str
-    title: Words
-    versions: list[VersionItem]
-    in_force: int | None
-
-
-class PolicyText(VersionItem):
-    """One version whole: the file as it was written, its SHA-256, and what it says, defaults included."""
-
-    policy: str
-    title: Words
-    sha256: str
-    text: str
-    document: dict[str, Any]
 
 
 @router.get("/tickets/{source}/{ticket:path}", dependencies=[Readers])
@@ -231,7 +157,7 @@ async def _story(transaction: Transaction, source: str, ticket: str, closures: S
         closures=[_closure_item(each) for each in closures],
         decisions=sorted([*former, *current], key=lambda each: (each.closure, each.at)),
         surveys=[SurveyItem(**row) for row in surveys],
-        history=[item for survey in surveys for item in _history(survey, moves)],
+        history=[item for survey in surveys for item in history_of(survey, moves)],
     )
 
 
@@ -259,71 +185,5 @@ def _decision_of(closure: int, verdict: Verdict) -> DecisionItem:
     return DecisionItem(**{**values, "closure": closure, "at": verdict.decided_at})
 
 
-def _history(survey: Record, moves: Iterable[Record]) -> list[MoveItem]:
-    born = MoveItem(
-        survey=survey["id"], at=survey["planned_at"], from_=None, to="planned", cause="decided", actor="scheduler"
-    )
-    return [born, *(_move(row) for row in moves if row["survey"] == survey["id"])]
-
-
-def _move(row: Record) -> MoveItem:
-    return MoveItem(**{**row, "from_": row["from_state"], "to": row["to_state"]})
-
-
 def _unknown(source: str, ticket: str) -> Problem:
     return Problem(404, "unknown", f"No closing of ticket {ticket!r} of source {source!r} was heard of.")
-
-
-@router.get("/surveys", dependencies=[Readers])
-async def list_surveys(
-    transaction: SchedulerTransaction,
-    state: State | None = None,
-    from_: Annotated[AwareDatetime | None, Query(alias="from", description="Planned at or after.")] = None,
-    to: Annotated[AwareDatetime | None, Query(description="Planned before.")] = None,
-    cursor: Cursor = None,
-    limit: Limit = 50,
-) -> Page[SurveyItem]:
-    """Surveys, the latest first."""
-    if from_ is not None and to is not None and from_ > to:
-        raise Problem(422, "invalid", "`from` lies after `to`.")
-    after = decode_cursor(cursor, tuple[UUID])[0] if cursor is not None else None
-    rows = await store.list_surveys(transaction, store.SurveyQuery(after, state, from_, to), limit + 1)
-    items = [SurveyItem(**row) for row in rows[:limit]]
-    return Page(items=items, next=encode_cursor(items[-1].id) if len(rows) > limit else None)
-
-
-@router.get("/surveys/{survey}", dependencies=[Readers])
-async def read_survey(survey: UUID, transaction: SchedulerTransaction) -> SurveyStory:
-    """One survey with its moves."""
-    row = await store.find_survey(transaction, survey)
-    if row is None:
-        raise Problem(404, "unknown", "There is no such survey.")
-    return SurveyStory(**row, history=_history(row, await store.list_moves(transaction, survey)))
-
-
-@router.get("/policies", dependencies=[Readers])
-async def list_policies(transaction: SchedulerTransaction) -> Page[PolicyItem]:
-    """Every policy with its versions."""
-    rows = await store.list_policies(transaction)
-    grouped = groupby(rows, key=lambda row: str(row["policy"]))
-    return Page(items=[_policy(name, list(versions), transaction.now) for name, versions in grouped])
-
-
-def _policy(name: str, rows: Sequence[Record], now: datetime) -> PolicyItem:
-    effective = [row["version"] for row in rows if row["effective_from"] <= now]
-    return PolicyItem(
-        policy=name,
-        title=Words.model_validate_json(rows[-1]["title"]),
-        versions=[VersionItem(**row) for row in rows],
-        in_force=max(effective, default=None),
-    )
-
-
-@router.get("/policies/{policy}/{version}", dependencies=[Readers])
-async def read_policy_version(policy: str, version: int, transaction: SchedulerTransaction) -> PolicyText:
-    """One version of a policy, as it was written and as it is understood."""
-    row = await store.find_policy_version(transaction, policy, version) if 0 < version < 2**31 else None
-    if row is None:
-        raise Problem(404, "unknown", "There is no such version of such a policy.")
-    document, title = json.loads(row["document"]), Words.model_validate_json(row["title"])
-    return PolicyText(**{**row, "title": title, "sha256": row["checksum"].hex(), "document": document})

@@ -1,0 +1,9 @@
+"""The scheduler's REST, a file for each subject."""
+
+from fastapi import APIRouter
+
+from scheduler.api import policies, surveys, tickets
+
+router = APIRouter(prefix="/v1", tags=["scheduler"])
+for each in (tickets, surveys, policies):
+    router.include_router(each.router)

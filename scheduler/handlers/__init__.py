@@ -1,0 +1,38 @@
+"""What the scheduler hears and what it does by the clock: the whole room as two tables."""
+
+from collections.abc import Mapping
+
+from scheduler.handlers.closures import take_closings, take_reopenings
+from scheduler.handlers.surveys import (
+    bring_up,
+    measure,
+    say_due_again,
+    take_refusals,
+    take_reports,
+    take_responses,
+)
+from services.contracts.deliveries import DeliveryReported, OptedOut
+from services.contracts.envelope import Event
+from services.contracts.responses import ResponseCorrected, ResponseGiven
+from services.contracts.tickets import TicketClosed, TicketReopened
+from services.room import Handler
+from services.tick import Sweep, Tick
+
+COME_UP_SECONDS = 0.5
+SWEEP_SECONDS = 30.0
+MEASURE_SECONDS = 15.0
+
+HANDLERS: Mapping[type[Event], Handler] = {
+    TicketClosed: take_closings,
+    TicketReopened: take_reopenings,
+    DeliveryReported: take_reports,
+    OptedOut: take_refusals,
+    ResponseGiven: take_responses,
+    ResponseCorrected: take_responses,
+}
+
+TICKS = (
+    Tick(name="bring_up", every=COME_UP_SECONDS, run=bring_up),
+    Tick(name="measure", every=MEASURE_SECONDS, run=measure),
+    Sweep(name="say_due_again", every=SWEEP_SECONDS, say_again=say_due_again),
+)
