@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -331,7 +332,8 @@ async def _count(transaction: Transaction, new: Sequence[Change]) -> None:
     if new:
         names = await store.source_names(transaction)
         for source, closures in Counter(change.key[0] for change in new).items():
-            metrics.TICKETS_CLOSED.labels(source if source in names else "other").inc(closures)
+            counter = metrics.TICKETS_CLOSED.labels(source if source in names else "other")
+            transaction.after_commit(partial(counter.inc, closures))
 
 
 def _wants_register(closure: Closure) -> bool:

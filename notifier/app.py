@@ -98,7 +98,7 @@ class Sending:
         if dead:
             await store.insert_dead_addresses(transaction, dead)
         moved = [row for row in await store.settle_attempts(transaction, settled) if row["moved"]]
-        count(moved)
+        count(transaction, moved)
         report(transaction, moved)
         references = [each.outcome.reference for each in settled if each.outcome.reference]
         if references and self._channel == "sms" and self._provider:
@@ -148,7 +148,7 @@ class Sending:
     ) -> None:
         if released:
             rows = await store.release_deliveries(transaction, released)
-            count(rows)
+            count(transaction, rows)
             report(transaction, rows)
         if assignments and self._provider:
             provider, by_mail = self._provider.provider, self._channel == "email"

@@ -57,7 +57,7 @@ async def end_surveys(house: House, transaction: Transaction, events: Sequence[S
     """Sends nothing more for surveys that are over."""
     await store.insert_survey_ends(transaction, events)
     suppressed = await store.suppress_planned(transaction, [event.survey for event in events])
-    count(suppressed)
+    count(transaction, suppressed)
     report(transaction, suppressed)
 
 
@@ -76,7 +76,7 @@ async def apply_receipts(transaction: Transaction, provider: str, receipts: Sequ
         await store.insert_receipts(transaction, provider, [each for each in left if each.reference not in references])
     moves = [move for row in rows if (move := _move(row, receipts, transaction.now))]
     moved = await store.move_deliveries(transaction, moves) if moves else []
-    count(moved)
+    count(transaction, moved)
     report(transaction, moved)
     return len(moved)
 
@@ -129,13 +129,14 @@ def report_call(transaction: Transaction, survey: UUID, step: int, ended_as: str
     )
 
 
-def count(deliveries: Iterable[Record]) -> None:
+def count(transaction: Transaction, deliveries: Iterable[Record]) -> None:
     """Counts the states that deliveries have newly reached, those that go on left out."""
     for row in deliveries:
         if row["state"] not in ("planned", "claimed", "sending"):
-            metrics.DELIVERIES.labels(row["channel"], row["provider"] or NO_PROVIDER, row["state"]).inc()
+            provider = row["provider"] or NO_PROVIDER
+            transaction.after_commit(metrics.DELIVERIES.labels(row["channel"], provider, row["state"]).inc)
             if row["state"] == "uncertain":
-                metrics.UNCERTAIN.labels(row["channel"]).inc()
+                transaction.after_commit(metrics.UNCERTAIN.labels(row["channel"]).inc)
 
 
 HANDLERS: Mapping[type[Event], Handler] = {
@@ -148,7 +149,7 @@ HANDLERS: Mapping[type[Event], Handler] = {
 async def expire_leases(house: House, transaction: Transaction) -> int:
     """Takes over from workers that are gone or frozen: what they were sending is uncertain."""
     expired = await store.expire_leases(transaction, MOST)
-    count(expired)
+    count(transaction, expired)
     report(transaction, expired)
     return len(expired)
 

@@ -75,6 +75,7 @@ class Transaction:
         self.now = now
         self.said: list[Event] = []
         self.aside: list[PutAside] = []
+        self.afterwards: list[Callable[[], object]] = []
 
     async def fetch(self, statement: str, *arguments: object) -> list[Record]:
         """All rows."""
@@ -104,6 +105,13 @@ class Transaction:
     def put_aside(self, event: Event, reason: str, detail: str) -> None:
         """Sets a heard event aside as a dead letter (only inside handlers)."""
         self.aside.append(PutAside(event, reason, detail))
+
+    def after_commit(self, action: Callable[[], object]) -> None:
+        """Has `action` called once when all this has become true, and never if it does not: where metrics count.
+
+        A crash between the commit and the action loses the action.
+        """
+        self.afterwards.append(action)
 
     async def write_outbox(self) -> None:
         """Stores what was said; called once, by the database, before the commit."""
@@ -173,6 +181,8 @@ class Database:
             await connection.execute(SQL["commit"])
         if transaction.said:
             self.said_by(room).set()
+        for action in transaction.afterwards:
+            action()
 
     @asynccontextmanager
     async def reading(self, patience: float = ANSWER_SECONDS) -> AsyncIterator[Transaction]:

@@ -10,8 +10,9 @@ _NAME = re.compile(r"^-- name: ([a-z_]+)$", re.MULTILINE)
 
 
 class Statements(Mapping[str, str]):
-    """The statements of `<package>/store.sql` or `<package>/store/*.sql`. Each begins with `-- name: …` and a comment line that describes it.
+    """The statements of `<package>/store.sql` or `<package>/store/*.sql`.
 
+    Each begins with `-- name: …` and a comment line that describes it.
     `{room}` in the frame's own statements stands for a room's schema; `of` fills it in.
     """
 

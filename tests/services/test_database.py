@@ -63,6 +63,7 @@ async def test_an_error_leaves_nothing_and_the_connection_usable(database: Datab
         async with database.transaction("ingest") as transaction:
             await transaction.execute(INSERT, "lost")
             transaction.say(closed(1))
+            transaction.after_commit(lambda: pytest.fail("nothing has become true"))
             if error:
                 raise error
             await transaction.execute("select * from scheduler.nowhere")
@@ -105,16 +106,20 @@ async def test_an_error_of_the_work_is_no_outage(database: Database) -> None:
 
 async def test_a_conflict_is_tried_once_more(database: Database) -> None:
     tries: list[Transaction] = []
+    counted: list[int] = []
 
     async def work(transaction: Transaction) -> int:
         tries.append(transaction)
         await transaction.execute(INSERT, "once")
         transaction.say(closed(1))
+        transaction.after_commit(lambda: counted.append(len(tries)))
+        assert not counted
         if len(tries) == 1:
             raise asyncpg.DeadlockDetectedError("deadlock detected")
         return 7
 
     assert await database.run("ingest", work) == 7
+    assert counted == [2]
     async with database.reading() as reading:
         assert await reading.fetchval(COUNT) == 1
         assert await reading.fetchval("select count(*) from ingest.outbox") == 1
