@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from scheduler import store
 from scheduler.closure import Key, People, decided, gather, merge, successions
@@ -69,12 +70,14 @@ async def record(transaction: Transaction, entries: Sequence[Entry]) -> None:
         await store.insert_surveys(transaction, surveys)
         await store.insert_dues(transaction, [due_row(each.survey) for each in surveys if each.survey.next_at])
     await save(transaction, [entry.change for entry in entries if entry.change is not None])
-    _count(Counter((each.outcome, each.reason) for entry in entries if (each := entry.verdict) is not None))
+    _count(
+        transaction, Counter((each.outcome, each.reason) for entry in entries if (each := entry.verdict) is not None)
+    )
 
 
-def _count(decisions: Counter[tuple[str, str]]) -> None:
+def _count(transaction: Transaction, decisions: Counter[tuple[str, str]]) -> None:
     for (outcome, reason), times in decisions.items():
-        metrics.DECISIONS.labels(outcome, reason).inc(times)
+        transaction.after_commit(partial(metrics.DECISIONS.labels(outcome, reason).inc, times))
 
 
 async def _running(transaction: Transaction, closures: Iterable[Key]) -> dict[Key, Dossier]:

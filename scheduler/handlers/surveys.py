@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -74,7 +75,7 @@ async def save(transaction: Transaction, changes: Iterable[Change]) -> None:
     for change in real:
         if change.is_new_contact and change.after.contacted_at is not None:
             waited = change.after.contacted_at - change.dossier.closing.closed_at
-            metrics.FIRST_CONTACT.observe(max(0.0, waited.total_seconds()))
+            transaction.after_commit(partial(metrics.FIRST_CONTACT.observe, max(0.0, waited.total_seconds())))
 
 
 def due_row(survey: Survey) -> tuple[datetime, UUID, int]:
@@ -164,7 +165,7 @@ async def bring_up(house: House, transaction: Transaction) -> int:
         changes.append(Change(dossier, turn.survey, turn.cause))
         if turn.step is not None:
             transaction.say(due(dossier, turn.step, survey.next_at or transaction.now))
-            metrics.SURVEYS_DUE.labels(dossier.rule.name, turn.step.kind).inc()
+            transaction.after_commit(metrics.SURVEYS_DUE.labels(dossier.rule.name, turn.step.kind).inc)
     await save(transaction, changes)
     return sum(len(steps) for steps in dues.values())
 
