@@ -235,14 +235,13 @@ def _decode_gb18030(data: bytes, fault: UnicodeDecodeError) -> str:
 
 
 def _bare_utf_16(data: bytes) -> str | None:
-    """UTF-16 without a mark: between Latin letters and delimiters every second byte is zero."""
-    start = data[:64]
-    if len(start) < 4 or len(data) % 2:
-        return None
-    low, high = start[1::2].count(0), start[0::2].count(0)
-    if low and not high:
-        return "utf-16-le"
-    return "utf-16-be" if high and not low else None
+    """UTF-16 without a mark: told by a delimiter or line end of two bytes."""
+    start = data[:256]
+    units = {start[place : place + 2] for place in range(0, len(start), 2)}
+    for charset in ("utf-16-le", "utf-16-be"):
+        if any(each.encode(charset) in units for each in f"{_DELIMITERS}\r\n"):
+            return charset
+    return None
 
 
 def _refuse(before: str, what: str) -> str:
