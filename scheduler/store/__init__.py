@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -10,30 +10,23 @@ import msgspec
 from scheduler.closure import Closure, Key, Verdict
 from scheduler.dossier import Change, Dossier, Move
 from scheduler.policy import Closing
+from scheduler.store.columns import array, columns
+from scheduler.store.policies import NewVersion as NewVersion
+from scheduler.store.policies import find_policies as find_policies
+from scheduler.store.policies import find_policies_in_force as find_policies_in_force
+from scheduler.store.policies import find_policy_version as find_policy_version
+from scheduler.store.policies import insert_policy_version as insert_policy_version
+from scheduler.store.policies import list_policies as list_policies
 from services.contracts.tickets import Contact, TicketFacts
 from services.database import Record, Transaction
 from services.statements import Statements
 
 SQL = Statements("scheduler")
 
-Version = tuple[str, int]
-"""A policy and the number of its version."""
-
 _MOVE_COLUMNS = Move._fields
 _write = msgspec.json.Encoder().encode
 _read_facts = msgspec.json.Decoder(TicketFacts).decode
 _read_contact = msgspec.json.Decoder(Contact).decode
-
-
-class NewVersion(NamedTuple):
-    """A policy file to be put in force."""
-
-    policy: str
-    title: str
-    document: str
-    text: str
-    checksum: bytes
-    effective_from: datetime
 
 
 class SurveyQuery(NamedTuple):
@@ -45,36 +38,9 @@ class SurveyQuery(NamedTuple):
     planned_until: datetime | None
 
 
-async def insert_policy_version(transaction: Transaction, new: NewVersion) -> int | None:
-    """Puts a policy file in force and returns its version; None where the latest version is that file."""
-    version: int | None = await transaction.fetchval(SQL["insert_policy_version"], *new, transaction.now)
-    return version
-
-
-async def find_policies_in_force(transaction: Transaction) -> list[Record]:
-    """The version of each policy that applies now."""
-    return await transaction.fetch(SQL["find_policies_in_force"], transaction.now)
-
-
-async def find_policies(transaction: Transaction, versions: Iterable[Version]) -> dict[Version, str]:
-    """The documents of policy versions."""
-    rows = await transaction.fetch(SQL["find_policies"], *_columns(versions, 2))
-    return {(row["policy"], row["version"]): row["document"] for row in rows}
-
-
-async def list_policies(transaction: Transaction) -> list[Record]:
-    """Every version of every policy."""
-    return await transaction.fetch(SQL["list_policies"])
-
-
-async def find_policy_version(transaction: Transaction, policy: str, version: int) -> Record | None:
-    """One version whole."""
-    return await transaction.fetchrow(SQL["find_policy_version"], policy, version)
-
-
 async def find_closures(transaction: Transaction, tickets: Iterable[tuple[str, str]]) -> dict[Key, Closure]:
     """Every closure of the tickets that is known."""
-    rows = await transaction.fetch(SQL["find_closures"], *_columns(tickets, 2))
+    rows = await transaction.fetch(SQL["find_closures"], *columns(tickets, 2))
     return {closure.key: closure for closure in map(_closure, rows)}
 
 
@@ -87,7 +53,7 @@ async def insert_closures(transaction: Transaction, closures: Sequence[Closure])
         rows.append(
             (source, ticket, number, closing.closed_at, each.reopened_at, facts, contact, *_verdict_columns(each))
         )
-    return len(await transaction.fetch(SQL["insert_closures"], *_columns(rows, 17)))
+    return len(await transaction.fetch(SQL["insert_closures"], *columns(rows, 17)))
 
 
 async def update_closures(transaction: Transaction, closures: Sequence[Closure]) -> None:
@@ -96,13 +62,13 @@ async def update_closures(transaction: Transaction, closures: Sequence[Closure])
     for each in closures:
         closing = _told(each)
         rows.append((*each.key, closing.closed_at, *_texts(closing), *_verdict_columns(each)))
-    await transaction.execute(SQL["update_closures"], *_columns(rows, 16))
+    await transaction.execute(SQL["update_closures"], *columns(rows, 16))
 
 
 async def insert_former_decisions(transaction: Transaction, former: Sequence[tuple[Key, Verdict]]) -> None:
     """Keeps decisions that are replaced."""
     rows = [(*key, *_verdict_values(verdict)) for key, verdict in former]
-    await transaction.execute(SQL["insert_former_decisions"], *_columns(rows, 13))
+    await transaction.execute(SQL["insert_former_decisions"], *columns(rows, 13))
 
 
 async def list_former_decisions(transaction: Transaction, source: str, ticket: str) -> list[Record]:
@@ -113,7 +79,7 @@ async def list_former_decisions(transaction: Transaction, source: str, ticket: s
 async def upsert_reopenings(transaction: Transaction, reopenings: Mapping[Key, datetime]) -> None:
     """Notes when closures were reopened."""
     rows = [(*key, at) for key, at in sorted(reopenings.items())]
-    await transaction.execute(SQL["upsert_reopenings"], *_columns(rows, 4))
+    await transaction.execute(SQL["upsert_reopenings"], *columns(rows, 4))
 
 
 async def insert_people(transaction: Transaction, people: Iterable[UUID]) -> None:
@@ -144,13 +110,13 @@ async def find_asked(
 
 async def find_told(transaction: Transaction, asked: Iterable[tuple[UUID, UUID, datetime]]) -> dict[UUID, int]:
     """For each (survey, person, since): how often another survey asked the person since then, until now."""
-    rows = await transaction.fetch(SQL["find_told"], *_columns(asked, 3), transaction.now)
+    rows = await transaction.fetch(SQL["find_told"], *columns(asked, 3), transaction.now)
     return {row["id"]: row["times"] for row in rows}
 
 
 async def upsert_opt_outs(transaction: Transaction, people: Mapping[UUID, datetime]) -> None:
     """Notes that people want never to be asked, and since when."""
-    await transaction.execute(SQL["upsert_opt_outs"], *_columns(people.items(), 2))
+    await transaction.execute(SQL["upsert_opt_outs"], *columns(people.items(), 2))
 
 
 async def insert_surveys(transaction: Transaction, dossiers: Sequence[Dossier]) -> None:
@@ -180,12 +146,12 @@ async def insert_surveys(transaction: Transaction, dossiers: Sequence[Dossier]) 
                 rule.survey.limited,
             )
         )
-    await transaction.execute(SQL["insert_surveys"], transaction.now, *_columns(rows, 17))
+    await transaction.execute(SQL["insert_surveys"], transaction.now, *columns(rows, 17))
 
 
 async def find_surveys_of_closures(transaction: Transaction, closures: Iterable[Key]) -> list[UUID]:
     """The surveys of closures."""
-    rows = await transaction.fetch(SQL["find_surveys_of_closures"], *_columns(closures, 3))
+    rows = await transaction.fetch(SQL["find_surveys_of_closures"], *columns(closures, 3))
     return [row["id"] for row in rows]
 
 
@@ -210,15 +176,15 @@ async def save_surveys(transaction: Transaction, changes: Sequence[Change]) -> N
             survey.asked_at,
             survey.contacted_at,
             survey.ended_at,
-            _array(survey.steps),
-            _array(survey.reported),
+            array(survey.steps),
+            array(survey.reported),
             survey.next_step,
             survey.next_at,
             survey.is_open and "said" in survey.steps,
         )
         for survey in (change.after for change in changes)
     ]
-    await transaction.execute(SQL["save_surveys"], *_columns(rows, 12))
+    await transaction.execute(SQL["save_surveys"], *columns(rows, 12))
 
 
 async def insert_moves(transaction: Transaction, moves: Sequence[Move]) -> None:
@@ -228,7 +194,7 @@ async def insert_moves(transaction: Transaction, moves: Sequence[Move]) -> None:
 
 async def insert_dues(transaction: Transaction, dues: Sequence[tuple[datetime, UUID, int]]) -> None:
     """Queues (when, survey, step)."""
-    await transaction.execute(SQL["insert_dues"], *_columns(dues, 3))
+    await transaction.execute(SQL["insert_dues"], *columns(dues, 3))
 
 
 async def claim_dues(transaction: Transaction, most: int) -> dict[UUID, set[int]]:
@@ -327,13 +293,3 @@ def _verdict_values(verdict: Verdict) -> tuple[object, ...]:
         verdict.note,
         verdict.decided_at,
     )
-
-
-def _array(values: Sequence[str | datetime | None]) -> str:
-    """An array as PostgreSQL writes it: rows of arrays cannot be passed column by column."""
-    return "{" + ",".join("NULL" if value is None else f'"{value}"' for value in values) + "}"
-
-
-def _columns(rows: Iterable[Iterable[Any]], width: int) -> list[list[Any]]:
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    return columns or [[] for _ in range(width)]
