@@ -92,6 +92,16 @@ class CustomerNoted(Event, frozen=True, kw_only=True):
         return self.customer
 
 
+LONGEST_KIND = 100
+"""Of an occasion, in characters."""
+
+
+def read_kind(text: str) -> str | None:
+    """The kind of an occasion as it is kept and compared: lower case, single spaces; None for what is no kind."""
+    kind = " ".join(text.split()).lower()
+    return kind if 0 < len(kind) <= LONGEST_KIND and kind.isprintable() else None
+
+
 class OccasionReported(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A company's system told of something that is a reason to ask: its natural key is (source, kind, id).
 

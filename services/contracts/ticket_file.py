@@ -1,9 +1,12 @@
-"""Past tickets from a table: one row a closing, or the log of an ITSM with one row a change."""
+"""Past tickets and occasions from a table: one row a closing, or the log of an ITSM with one row a change."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
+from services.contracts.customers import LONGEST_KIND, read_kind
 from services.contracts.sheet import Columns, Finding, Row, SheetError, fold, open_sheet, read_time
 from services.contracts.tickets import Requester, TicketFacts
 
@@ -14,6 +17,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "ticket": ("工单", "工单号", "工单编号", "ticket id", "number"),
     "closed_at": ("关闭时间", "解决时间", "closed", "resolved_at"),
     "opened_at": ("创建时间", "打开时间", "opened", "created_at"),
+    "occasion": ("事由", "kind"),
     "type": ("类型", "工单类型"),
     "closed_by": ("关闭方式",),
     "category": ("类别", "分类"),
@@ -30,7 +34,13 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "phone": ("电话", "手机", "手机号"),
     "locale": ("语言", "language"),
 }
-"""The columns of a table with one row a closing. `closed_at` is empty where the ticket is open."""
+"""The columns of a table with one row a closing. `closed_at` is empty where the ticket is open.
+
+A row with an `occasion` (its kind: project accepted, repair done, …) tells of that and not of a ticket: `ticket` is its
+id among those of its kind, `closed_at` when it happened.
+"""
+TICKET_CLOSED = "ticket closed"
+"""The reason to ask that is no occasion."""
 
 LOG_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "number": (),
@@ -66,9 +76,10 @@ _TIME_REMEDY = "Write it like 2026-03-02 10:15, or day first like 2/3/2026 10:15
 
 
 class Closing(NamedTuple):
-    """One closing of a ticket, until it is opened again; `line` is where it stands in the file.
+    """One closing of a ticket, until it is opened again, or an occasion; `line` is where it stands in the file.
 
-    `closure` counts from 1 in the order of the times (UTC). `requester` is the person, in clear.
+    `closure` counts from 1 in the order of the times (UTC). `requester` is the person, in clear. `on` is the kind of
+    the occasion, which `facts.type` is then too.
     """
 
     ticket: str
@@ -78,6 +89,7 @@ class Closing(NamedTuple):
     facts: TicketFacts
     requester: Requester | None
     line: int
+    on: str = TICKET_CLOSED
 
     @property
     def person(self) -> str | None:
@@ -108,8 +120,11 @@ class _Move(NamedTuple):
     requester: Requester | None
 
 
-_Told = Sequence[tuple[str, _Move]]
-"""The moves of a row, each with its ticket."""
+_Key = tuple[str, str]
+"""A ticket or occasion: on what it asks, and its name."""
+
+_Told = Sequence[tuple[_Key, _Move]]
+"""The moves of a row."""
 
 
 class _Refused(ValueError):
@@ -133,37 +148,38 @@ def read_tickets(data: bytes, zone: tzinfo) -> TicketFile:
     except SheetError as error:
         return TicketFile(findings=(error.finding,))
     moves, findings = _collect(sheet.rows(columns), columns, _read_change if is_log else _read_closing, zone)
-    folded = [_fold(ticket, every) for ticket, every in moves.items()]
+    folded = [_fold(key, every) for key, every in moves.items()]
     closings = tuple(closing for every in folded for closing in every)
     return TicketFile(closings, tuple(findings), folded.count([]), () if is_log else columns.unknown)
 
 
 def _collect(
     rows: Iterable[Row | Finding], columns: Columns, read: Callable[[Row, tzinfo], _Told], zone: tzinfo
-) -> tuple[dict[str, list[_Move]], list[Finding]]:
-    moves: dict[str, list[_Move]] = {}
+) -> tuple[dict[_Key, list[_Move]], list[Finding]]:
+    moves: dict[_Key, list[_Move]] = {}
     findings = []
     for row in rows:
         if isinstance(row, Finding):
             findings.append(row)
             continue
         try:
-            for ticket, move in read(row, zone):
-                moves.setdefault(ticket, []).append(move)
+            for key, move in read(row, zone):
+                moves.setdefault(key, []).append(move)
         except _Refused as wrong:
             header = columns.headers.get(wrong.column, wrong.column)
             findings.append(Finding(row.line, header, wrong.what, wrong.remedy))
     return moves, findings
 
 
-def _fold(ticket: str, moves: Iterable[_Move]) -> list[Closing]:
+def _fold(key: _Key, moves: Iterable[_Move]) -> list[Closing]:
     """The closings of a ticket: each from the first closing to the next opening, as the service counts them."""
+    on, ticket = key
     closings: list[Closing] = []
     known: Requester | None = None
     is_closed = False
     for at, closed, line, facts, requester in sorted(moves, key=lambda move: move[:3]):
         if closed and not is_closed:
-            closings.append(Closing(ticket, len(closings) + 1, at, None, facts, requester or known, line))
+            closings.append(Closing(ticket, len(closings) + 1, at, None, facts, requester or known, line, on))
         elif closed:
             closings[-1] = closings[-1]._replace(requester=closings[-1].requester or requester)
         elif is_closed:
@@ -175,17 +191,27 @@ def _fold(ticket: str, moves: Iterable[_Move]) -> list[Closing]:
 def _read_closing(row: Row, zone: tzinfo) -> _Told:
     """A row of the plain table: a ticket was opened, if it says when, and closed, if it was."""
     cells = row.cells
-    ticket = _ticket(cells, "ticket")
+    ticket, on = _ticket(cells, "ticket"), _on(cells)
     closed_at, opened_at = _time(cells, "closed_at", zone), _time(cells, "opened_at", zone)
-    if closed_at is None and opened_at is None:
-        raise _Refused("closed_at", "the ticket is neither opened nor closed", _TIME_REMEDY)
+    if closed_at is None and (opened_at is None or on != TICKET_CLOSED):
+        raise _Refused("closed_at", "empty: nothing tells when that was", _TIME_REMEDY)
     if closed_at and opened_at and opened_at > closed_at:
         raise _Refused(
             "closed_at", f"closed before it was opened ({cells['opened_at']})", "Correct one of the two times"
         )
     facts, requester = _facts(cells), _requester(cells)
+    if on != TICKET_CLOSED:
+        facts, opened_at = replace(facts, type=on), None
     told = [(at, closed) for at, closed in ((opened_at, False), (closed_at, True)) if at]
-    return [(ticket, _Move(at, closed, row.line, facts, requester)) for at, closed in told]
+    return [((on, ticket), _Move(at, closed, row.line, facts, requester)) for at, closed in told]
+
+
+def _on(cells: Mapping[str, str]) -> str:
+    written = cells.get("occasion", "")
+    kind = read_kind(written) if written else TICKET_CLOSED
+    if kind is None:
+        raise _Refused("occasion", "no kind of an occasion", f"Use up to {LONGEST_KIND} characters, like: repair done")
+    return kind
 
 
 def _read_change(row: Row, zone: tzinfo) -> _Told:
@@ -204,7 +230,12 @@ def _read_change(row: Row, zone: tzinfo) -> _Told:
     # A log is long, and only its closings are looked at.
     facts = _log_facts(cells) if closed else _NO_FACTS
     requester = Requester(id=cells["caller_id"]) if cells.get("caller_id") else None
-    return [(ticket, _Move(updated_at + timedelta(milliseconds=int(count)), closed, row.line, facts, requester))]
+    return [
+        (
+            (TICKET_CLOSED, ticket),
+            _Move(updated_at + timedelta(milliseconds=int(count)), closed, row.line, facts, requester),
+        )
+    ]
 
 
 def _log_facts(cells: Mapping[str, str]) -> TicketFacts:

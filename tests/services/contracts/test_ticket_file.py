@@ -92,6 +92,26 @@ def test_every_row_that_is_refused_is_named_and_so_are_headers_without_use() -> 
     assert found.unknown == ("colour",)
 
 
+def test_occasions_stand_among_tickets() -> None:
+    found = read(
+        "ticket,occasion,opened_at,closed_at,type\n"
+        "P-7, Project  Accepted ,,2026-03-02 10:00,x\n"
+        "P-7,project accepted,2026-03-01 08:00,2026-03-02 09:00,\n"
+        "P-7,repair done,,2026-03-02 10:00,\n"
+        "P-7,,,2026-03-02 11:00,request\n"
+        "P-8,ticket closed,2026-03-02 11:00,,\n"
+        "P-8,repair done,2026-03-02 11:00,,\n"
+        f"P-9,{'x' * 101},,2026-03-02 11:00,\n"
+    )
+    assert [(each.on, each.ticket, each.closure, each.facts.type, each.line) for each in found.closings] == [
+        ("project accepted", "P-7", 1, "project accepted", 3),
+        ("repair done", "P-7", 1, "repair done", 4),
+        ("ticket closed", "P-7", 1, "request", 5),
+    ]
+    assert [(each.line, each.column) for each in found.findings] == [(7, "closed_at"), (8, "occasion")]
+    assert found.left_open == 1
+
+
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"ticket,state\nT-1,closed\n", b"closed_at\n2026-03-02\n"])
 def test_a_file_without_tickets_is_one_finding(data: bytes) -> None:
     found = read_tickets(data, UTC)
