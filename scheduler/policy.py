@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, get_args
 
 from scheduler.calendar import Almanac, almanac, zone_of
 from scheduler.sample import draw
-from services.contracts.policy import CallStep, FirstStep, ReminderStep, Survey, Where, read_policy
+from services.contracts.policy import CallStep, FirstStep, ReminderStep, Survey, VisitStep, Where, read_policy
 from services.contracts.quantities import Rate, Span
 from services.contracts.surveys import StepKind
 from services.contracts.tickets import Channel, Contact, TicketFacts
@@ -84,6 +84,8 @@ def steps_of(survey: Survey) -> tuple[PlannedStep, ...]:
             steps.append(PlannedStep(len(steps), "reminder", None, step.reminder))
         elif isinstance(step, CallStep):
             steps.append(PlannedStep(len(steps), "call", "call", step.call))
+        elif isinstance(step, VisitStep):
+            steps.append(PlannedStep(len(steps), "visit", "visit", step.visit))
     return tuple(steps)
 
 
@@ -223,7 +225,12 @@ def _protect(decision: Decision, rule: Rule, closing: Closing, person: Person, n
 
 def reachable(rule: Rule, channels: Sequence[Channel]) -> bool:
     """Whether any step of the rule that begins a contact can use one of the channels."""
-    return any(step.channel in channels for step in rule.steps if step.channel is not None)
+    return any(usable(step, channels) for step in rule.steps)
+
+
+def usable(step: PlannedStep, channels: Sequence[Channel]) -> bool:
+    """Whether the step can begin a contact with somebody who has these channels; anybody can be visited."""
+    return step.channel == "visit" or step.channel in channels
 
 
 def fits(limit: Rate, asked: Sequence[datetime], at: datetime) -> bool:

@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from scheduler.policy import PlannedStep, Reason, Rule, Schedule
+from scheduler.policy import PlannedStep, Reason, Rule, Schedule, usable
 from services.contracts.deliveries import DeliveryOutcome
 from services.contracts.surveys import SurveyEnd
 from services.contracts.tickets import Channel
@@ -54,7 +54,8 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     """A survey as it stands. `steps` and `reported` have one place for each step of the rule.
 
     `asked_at` is when the person is, or was, asked first: what the limit per person counts; None where the survey
-    ended before anything was said. `next_step` equal to the number of steps is the end of the survey's time.
+    ended before anything was said. `next_step` equal to the number of steps is the end of the survey's time. `items`
+    are those that are asked (none named: all); `owner` is who owes its calls and visits, by his id.
     """
 
     id: UUID
@@ -70,6 +71,8 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     reported: tuple[datetime | None, ...]
     next_step: int | None
     next_at: datetime | None
+    items: tuple[str, ...] = ()
+    owner: str | None = None
 
     @property
     def is_open(self) -> bool:
@@ -94,7 +97,7 @@ def planned(
 ) -> Survey:
     """A new survey."""
     places = (None,) * len(rule.steps)
-    first = next((step.number for step in rule.steps if step.kind == "first" and step.channel in channels), None)
+    first = next((step.number for step in rule.steps if step.kind == "first" and usable(step, channels)), None)
     new = Survey(
         id=survey,
         state="planned",
@@ -200,15 +203,24 @@ def follow(rule: Rule, survey: Survey, now: datetime) -> Survey:
 
 
 def _before_contact(rule: Rule, survey: Survey, now: datetime) -> list[tuple[datetime, int]] | None:
-    """Steps that may reach the person, with their times; None where all was tried in vain."""
-    first, call = _next_first(rule, survey), _next_call(rule, survey)
+    """Steps that may reach the person, with their times; None where all was tried in vain.
+
+    Where no message gets through, the first of the steps in person comes at once, the next at its own time.
+    """
+    first, personal = _next_first(rule, survey), _next_personal(rule, survey)
+    waiting = not survey.is_untold and any(state in _WAITING for state in survey.steps)
+    if first is not None and not waiting:
+        at = survey.asked_at if survey.is_untold else None
+        return [(rule.almanac.allowed_from(at or now, survey.zone), first.number)]
+    if personal is None:
+        return [] if waiting else None
     if survey.is_untold and survey.asked_at is not None:
-        now = max(now, survey.asked_at) if first is None else survey.asked_at
-    elif any(state in _WAITING for state in survey.steps):
-        return [] if call is None else [(_call_in_time(rule, survey, _call_planned(rule, survey, now)), call.number)]
-    if first is not None:
-        return [(rule.almanac.allowed_from(now, survey.zone), first.number)]
-    return None if call is None else [(_call_in_time(rule, survey, now), call.number)]
+        at = max(now, survey.asked_at)
+    elif waiting:
+        at = max(_planned_for(rule, survey, personal), now + GRACE)
+    else:
+        at = max(_planned_for(rule, survey, personal), now) if _was_tried_in_person(rule, survey) else now
+    return [(_in_time(rule, survey, at), personal.number)]
 
 
 def _after_contact(rule: Rule, survey: Survey, now: datetime) -> list[tuple[datetime, int]]:
@@ -222,31 +234,45 @@ def _after_contact(rule: Rule, survey: Survey, now: datetime) -> list[tuple[date
     # After a standstill the last of the reminders that were missed is enough.
     missed = [reminder for reminder in reminders if reminder[0] <= now][:-1]
     steps = [reminder for reminder in reminders if reminder not in missed and _reached_by(rule, survey)]
-    call = _next_call(rule, survey)
-    if call is not None:
-        at = max(_call_planned(rule, survey, contacted_at), contacted_at + GRACE)
-        steps.append((rule.almanac.working_from(at), call.number))
+    personal = _next_personal(rule, survey)
+    if personal is not None:
+        since = max((contacted_at, *_listed(rule, survey, now)))
+        at = max(_planned_for(rule, survey, personal), since + GRACE)
+        steps.append((rule.almanac.working_from(at), personal.number))
     return steps
 
 
 def _next_first(rule: Rule, survey: Survey) -> PlannedStep | None:
     untried = (step for step in rule.steps if step.kind == "first" and survey.steps[step.number] is None)
-    return next((step for step in untried if step.channel in survey.channels), None)
+    return next((step for step in untried if usable(step, survey.channels)), None)
 
 
-def _next_call(rule: Rule, survey: Survey) -> PlannedStep | None:
-    last = rule.steps[-1]
-    return last if last.kind == "call" and "call" in survey.channels and survey.steps[last.number] is None else None
+def _personal(rule: Rule, survey: Survey) -> list[PlannedStep]:
+    """The steps after the messages that somebody carries out with the person: the call and the visit."""
+    return [step for step in rule.steps if step.kind in ("call", "visit") and usable(step, survey.channels)]
 
 
-def _call_planned(rule: Rule, survey: Survey, now: datetime) -> datetime:
-    """When the policy wants the call: so long before the deadline, and not at once after a message."""
-    span = rule.steps[-1].span
-    return max(rule.almanac.before(survey.promised_by, span) if span else now, now + GRACE)
+def _next_personal(rule: Rule, survey: Survey) -> PlannedStep | None:
+    return next((step for step in _personal(rule, survey) if survey.steps[step.number] is None), None)
 
 
-def _call_in_time(rule: Rule, survey: Survey, at: datetime) -> datetime:
-    """The call to somebody whom nothing reached: before the deadline if at all possible, best in working hours."""
+def _was_tried_in_person(rule: Rule, survey: Survey) -> bool:
+    return any(survey.steps[step.number] is not None for step in _personal(rule, survey))
+
+
+def _listed(rule: Rule, survey: Survey, now: datetime) -> list[datetime]:
+    """Since when steps in person are waiting to be carried out."""
+    waiting = (step.number for step in _personal(rule, survey) if survey.steps[step.number] in _WAITING)
+    return [survey.reported[number] or now for number in waiting]
+
+
+def _planned_for(rule: Rule, survey: Survey, step: PlannedStep) -> datetime:
+    """When the policy wants the call or the visit: so long before the deadline."""
+    return rule.almanac.before(survey.promised_by, step.span) if step.span else survey.promised_by
+
+
+def _in_time(rule: Rule, survey: Survey, at: datetime) -> datetime:
+    """When somebody whom nothing reached is called or visited: in working hours, but before the deadline if possible."""
     working, allowed = rule.almanac.working_from(at), rule.almanac.allowed_from(at, survey.zone)
     return allowed if allowed <= survey.promised_by < working else working
 

@@ -138,6 +138,71 @@ def test_a_call_to_somebody_unreached_comes_before_the_deadline_even_on_a_weeken
     assert not asked.almanac.is_quiet(at)
 
 
+IN_PERSON = [
+    {"first": ["sms", "email"]},
+    {"reminder": "after 24h"},
+    {"call": "5 working days before deadline"},
+    {"visit": "3 working days before deadline"},
+]
+THREE_WEEKS = {"after": "2h", "within": "21d"}
+DEADLINE = MONDAY + 21 * DAY  # Monday the 23rd, 10:00
+
+
+def test_the_call_and_the_visit_come_each_at_its_own_time() -> None:
+    asked = rule(send=THREE_WEEKS, expires="30d", steps=IN_PERSON)
+    survey, step, at = said(asked, new(asked))
+    survey = told(asked, survey, step, "accepted", at)
+    survey, step, at = said(asked, survey)
+    survey = told(asked, survey, step, "accepted", at)
+    survey, step, at = said(asked, survey)
+    assert (step.kind, step.channel, at) == ("call", "call", DEADLINE - 7 * DAY)
+    survey = told(asked, survey, step, "listed", at)
+    survey, step, at = said(asked, told(asked, survey, step, "failed", at + HOUR))
+    assert (step.kind, step.channel, at) == ("visit", "visit", DEADLINE - 5 * DAY)
+    assert turn(asked, told(asked, survey, step, "listed", at)).survey.state == "expired"
+
+
+def test_after_a_call_in_place_of_failed_messages_the_visit_keeps_its_time() -> None:
+    asked = rule(send=THREE_WEEKS, expires="30d", steps=IN_PERSON)
+    survey, step, at = said(asked, new(asked))
+    survey, step, at = said(asked, told(asked, survey, step, "failed", at))
+    survey, step, at = said(asked, told(asked, survey, step, "bounced", at))
+    assert (step.kind, at) == ("call", MONDAY + 2 * HOUR)
+    survey = told(asked, survey, step, "listed", at)
+    assert survey.next_at == DEADLINE - 5 * DAY
+    survey, step, at = said(asked, told(asked, survey, step, "failed", at + 6 * DAY))
+    assert (step.kind, at) == ("visit", DEADLINE - 5 * DAY)
+    survey = told(asked, survey, step, "failed", at + DAY)
+    assert (survey.state, survey.ended_at) == ("unreachable", at + DAY)
+
+
+def test_who_has_no_channel_at_all_is_visited_at_once() -> None:
+    asked = rule(steps=IN_PERSON)
+    survey, step, at = said(asked, new(asked, ()))
+    assert (step.kind, step.channel, at) == ("visit", "visit", MONDAY + 2 * HOUR)
+    assert told(asked, survey, step, "failed", at + HOUR).state == "unreachable"
+
+
+def test_a_visit_can_be_the_first_contact_and_a_call_stand_in_for_it() -> None:
+    asked = rule(steps=[{"first": ["visit", "call"]}])
+    survey, step, at = said(asked, new(asked, ("call",)))
+    assert (step.kind, step.channel, at) == ("first", "visit", MONDAY + 2 * HOUR)
+    survey = told(asked, survey, step, "listed", at)
+    assert survey.next_at == survey.expires_at
+    survey, step, _ = said(asked, told(asked, survey, step, "failed", at + DAY))
+    assert (step.kind, step.channel) == ("first", "call")
+    assert told(asked, survey, step, "failed", at + DAY).state == "unreachable"
+
+
+def test_a_visit_whose_time_has_come_already_leaves_the_call_two_hours() -> None:
+    asked = rule(steps=IN_PERSON)  # promised in two days: both lie before the closing
+    survey, step, at = said(asked, new(asked))
+    survey, step, at = said(asked, told(asked, survey, step, "accepted", at))
+    assert (step.kind, at) == ("call", MONDAY + 4 * HOUR)
+    survey, step, at = said(asked, told(asked, survey, step, "listed", at))
+    assert (step.kind, at) == ("visit", MONDAY + 6 * HOUR)
+
+
 def test_without_a_telephone_and_with_every_message_failed_the_person_is_unreachable() -> None:
     asked = rule()
     survey, step, at = said(asked, new(asked, ("email",)))
