@@ -4,6 +4,8 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+import msgspec
+
 from services.contracts.envelope import Event
 from services.contracts.tickets import Channel, Contact, TicketFacts
 
@@ -26,6 +28,27 @@ class PolicyApproved(Event, frozen=True, kw_only=True):
         return self.policy
 
 
+class Respondent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who is asked, in the register's words when the survey began, for the groups of figures. No personal data.
+
+    Of `roles` and `segments` the first one tells in which group he is counted. `served_by` is the organisation that
+    serves the customer. `stratum` names the part of a plan's frame from which he was drawn, unique among all plans
+    (`policy/survey/2026-Q1/core`), and `population` how many units it holds: by them figures are weighted back. Who
+    was not drawn, or is asked beside the draw, has none.
+    """
+
+    roles: tuple[str, ...] = ()
+    kind: Literal["organisation", "consumer"] | None = None
+    tier: str | None = None
+    size: str | None = None
+    trade: str | None = None
+    grade: str | None = None
+    segments: tuple[str, ...] = ()
+    served_by: str | None = None
+    stratum: str | None = None
+    population: int | None = None
+
+
 class SurveyDue(Event, frozen=True, kw_only=True, omit_defaults=True):
     """It is time for a step of a survey: the first message, a reminder, or the call.
 
@@ -33,7 +56,8 @@ class SurveyDue(Event, frozen=True, kw_only=True, omit_defaults=True):
     `policy`, `version` and `questionnaire` are pinned for the survey's life. `promised_by` is when the first contact
     must have happened; `expires_at` when the page closes. `items` are those of the questionnaire that are asked (none
     named: all). `owner` is who of the survey's issuer owes it (a project's manager, a customer's owner), by his id.
-    `source`, `ticket` and `closure` are empty where no ticket or occasion is asked about.
+    `source`, `ticket` and `closure` are empty where no ticket or occasion is asked about; `facts` still name the
+    customer, project and region of the register.
     """
 
     TYPE = "huifang.survey.due.v1"
@@ -57,6 +81,7 @@ class SurveyDue(Event, frozen=True, kw_only=True, omit_defaults=True):
     facts: TicketFacts = TicketFacts()
     items: tuple[str, ...] = ()
     owner: str | None = None
+    respondent: Respondent = Respondent()
 
     @property
     def subject(self) -> str:
