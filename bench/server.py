@@ -11,7 +11,7 @@ from uuid import UUID
 
 from starlette.routing import Route
 
-from ingest.api import Delivery, Door
+from ingest.api.hooks import Delivery, Door
 from ingest.commands import ensure_sources
 from scheduler.app import read_policies
 from scoring import store
