@@ -1,7 +1,7 @@
-"""What ingest does on hearing and on the clock: reports become moves, moves become closures, closures are said."""
+"""Reports become moves, moves become closures, closures are said."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
@@ -9,16 +9,14 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from ingest import store
-from ingest.contact import complete, is_complete, is_reachable, needs_veil, usable, without_sms
+from ingest.contact import complete, is_complete, is_reachable
+from ingest.handlers.people import seal
 from ingest.mapping import Reading, UnmappableError
 from ingest.payload import PayloadError, parse
 from ingest.store import ClosureRow, Key, Registered, Source
 from ingest.ticket import REFUSALS, Closure, Move, Refusal, fold, judge, merge
 from services import metrics
-from services.contracts.envelope import Event
 from services.contracts.tickets import (
-    Contact,
-    Requester,
     TicketClosed,
     TicketDecided,
     TicketPayload,
@@ -27,13 +25,8 @@ from services.contracts.tickets import (
 )
 from services.database import Transaction
 from services.house import House
-from services.identifiers import uuid7
-from services.room import Handler
-from services.seal import Personal
-from services.tick import Sweep, Tick
 
 SWEEP_MOST = 500
-FORGET_MOST = 5_000
 REGISTER_REACHES_BACK = timedelta(days=30)
 """Closures older than this are not said again for a change of the register: no promise reaches that far."""
 
@@ -79,23 +72,6 @@ async def hear_decisions(house: House, transaction: Transaction, events: Sequenc
     await store.mark_heard(transaction, {(e.source, e.ticket, e.closure, e.with_contact) for e in events})
 
 
-async def sweep_reports(house: House, transaction: Transaction, patience: timedelta) -> int:
-    """Says again the promised reports that have not arrived; those that have need no promise any more."""
-    overdue = await store.claim_overdue_reports(transaction, patience, SWEEP_MOST)
-    known = await store.find_tickets(transaction, {(report.source, report.ticket) for _, report in overdue})
-    arrived, missing = [], []
-    for number, report in overdue:
-        moves = known.get((report.source, report.ticket), ())
-        if any(move.key == (report.at, report.state) for move in moves):
-            arrived.append(number)
-        else:
-            missing.append(number)
-            transaction.say(report)
-    await store.delete_reports(transaction, arrived)
-    await store.say_reports_again(transaction, missing)
-    return len(missing)
-
-
 async def sweep_closures(house: House, transaction: Transaction, patience: timedelta) -> int:
     """Says again the closures that the scheduler has not decided, with what the register knows by now."""
     unheard = await store.claim_unheard_closures(transaction, patience, SWEEP_MOST)
@@ -110,25 +86,6 @@ async def sweep_register(house: House, transaction: Transaction, patience: timed
     changes = await _closures(transaction, missed)
     await store.save_closures(transaction, await say(transaction, changes))
     return len(changes)
-
-
-async def forget_receipts(house: House, transaction: Transaction) -> int:
-    """Drops receipts after eight days."""
-    return await store.forget_receipts(transaction, FORGET_MOST)
-
-
-HANDLERS: Mapping[type[Event], Handler] = {
-    TicketReported: hear_reports,
-    TicketPayload: hear_payloads,
-    TicketDecided: hear_decisions,
-}
-
-TICKS = (
-    Sweep(name="reports", every=15, say_again=sweep_reports),
-    Sweep(name="closures", every=15, say_again=sweep_closures),
-    Sweep(name="register", every=60, say_again=sweep_register),
-    Tick(name="receipts", every=600, run=forget_receipts),
-)
 
 
 def refuse(house: House, report: TicketReported) -> Refusal | None:
@@ -147,14 +104,6 @@ def read_payload(house: House, source: Source, payload: object) -> Reading:
         if refusal:
             raise UnmappableError("ticket" if refusal == "name" else "at", REFUSALS[refusal])
     return reading
-
-
-async def promise(house: House, transaction: Transaction, reports: Sequence[TicketReported]) -> None:
-    """Takes reports in at the door: sealed, kept until they are recorded, and said to `itsm.tickets`."""
-    sealed = await seal(house, transaction, reports)
-    await store.promise_reports(transaction, [(uuid7(), report) for report in sealed])
-    for report in sealed:
-        transaction.say(report)
 
 
 async def record(house: House, transaction: Transaction, reports: Sequence[TicketReported]) -> None:
@@ -204,80 +153,6 @@ async def say_for(transaction: Transaction, source: str, id: str) -> None:
     since = transaction.now - REGISTER_REACHES_BACK
     closures = await store.find_registered_closures(transaction, source, id, since)
     await store.save_closures(transaction, await say(transaction, await _closures(transaction, closures)))
-
-
-async def seal(house: House, transaction: Transaction, reports: Sequence[TicketReported]) -> list[TicketReported]:
-    """The reports with nobody in clear: whoever can be reached, or was meant to be, is sealed."""
-    people = [
-        _personal(house, report.source, report.requester, report.requester_id)
-        if report.requester and report.state == "closed" and not report.contact
-        else None
-        for report in reports
-    ]
-    known = [person for person in people if person]
-    contacts = iter(await house.seal.seal_contacts(transaction, known))
-    return [
-        _veiled(house, report, without_sms(next(contacts), person.phone) if person else report.contact)
-        for report, person in zip(reports, people, strict=True)
-    ]
-
-
-async def seal_person(house: House, transaction: Transaction, source: str, requester: Requester) -> Contact:
-    """An entry of the register, sealed. An erased person's is empty."""
-    person = usable(requester, house.settings.phone_region)
-    personal = Personal(
-        person=house.seal.person_of(person.email, person.phone, source, requester.id),
-        name=person.name,
-        email=person.email,
-        phone=person.phone,
-        locale=person.locale,
-        timezone=person.timezone,
-        staff=requester.staff,
-    )
-    (contact,) = await house.seal.seal_contacts(transaction, [personal])
-    return without_sms(contact, person.phone)
-
-
-def blind(house: House, source: str, id: str) -> str:
-    """A person's id as it may be stored and said: an address or number in its place is replaced by its keyed hash."""
-    return str(house.seal.person_of(None, None, source, id)) if needs_veil(id) else id
-
-
-def _personal(house: House, source: str, requester: Requester, requester_id: str | None) -> Personal | None:
-    """Who is to be sealed: nobody where only an id names him. An address that is no use still tells who it is."""
-    told = requester.email or requester.phone
-    if not told:
-        return None
-    person = usable(requester, house.settings.phone_region)
-    return Personal(
-        person=house.seal.person_of(person.email, person.phone, source, requester.id or requester_id or told),
-        name=person.name,
-        email=person.email,
-        phone=person.phone,
-        locale=person.locale,
-        timezone=person.timezone,
-        staff=requester.staff,
-    )
-
-
-def _veiled(house: House, report: TicketReported, contact: Contact | None) -> TicketReported:
-    requester, requester_id, facts = report.requester, report.requester_id, report.facts
-    if requester is None and requester_id is None:
-        return report
-    if requester:
-        requester_id = requester_id or requester.id
-        if requester.customer and not facts.customer:
-            facts = replace(facts, customer=requester.customer)
-    return TicketReported(
-        source=report.source,
-        ticket=report.ticket,
-        state=report.state,
-        at=report.at,
-        facts=facts,
-        contact=contact,
-        requester=Requester(staff=True) if requester and requester.staff else None,
-        requester_id=blind(house, report.source, requester_id) if requester_id else None,
-    )
 
 
 def _unknown(reports: Iterable[TicketReported], moves: Iterable[Move]) -> list[TicketReported]:

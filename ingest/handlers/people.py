@@ -1,0 +1,85 @@
+"""Nobody passes the door in clear: people are sealed, and their ids are blinded where they tell more than an id."""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from ingest.contact import needs_veil, usable, without_sms
+from services.contracts.tickets import Contact, Requester, TicketReported
+from services.database import Transaction
+from services.house import House
+from services.seal import Personal
+
+
+async def seal(house: House, transaction: Transaction, reports: Sequence[TicketReported]) -> list[TicketReported]:
+    """The reports with nobody in clear: whoever can be reached, or was meant to be, is sealed."""
+    people = [
+        _personal(house, report.source, report.requester, report.requester_id)
+        if report.requester and report.state == "closed" and not report.contact
+        else None
+        for report in reports
+    ]
+    known = [person for person in people if person]
+    contacts = iter(await house.seal.seal_contacts(transaction, known))
+    return [
+        _veiled(house, report, without_sms(next(contacts), person.phone) if person else report.contact)
+        for report, person in zip(reports, people, strict=True)
+    ]
+
+
+async def seal_person(house: House, transaction: Transaction, source: str, requester: Requester) -> Contact:
+    """An entry of the register, sealed. An erased person's is empty."""
+    person = usable(requester, house.settings.phone_region)
+    personal = Personal(
+        person=house.seal.person_of(person.email, person.phone, source, requester.id),
+        name=person.name,
+        email=person.email,
+        phone=person.phone,
+        locale=person.locale,
+        timezone=person.timezone,
+        staff=requester.staff,
+    )
+    (contact,) = await house.seal.seal_contacts(transaction, [personal])
+    return without_sms(contact, person.phone)
+
+
+def blind(house: House, source: str, id: str) -> str:
+    """A person's id as it may be stored and said: an address or number in its place is replaced by its keyed hash."""
+    return str(house.seal.person_of(None, None, source, id)) if needs_veil(id) else id
+
+
+def _personal(house: House, source: str, requester: Requester, requester_id: str | None) -> Personal | None:
+    """Who is to be sealed: nobody where only an id names him. An address that is no use still tells who it is."""
+    told = requester.email or requester.phone
+    if not told:
+        return None
+    person = usable(requester, house.settings.phone_region)
+    return Personal(
+        person=house.seal.person_of(person.email, person.phone, source, requester.id or requester_id or told),
+        name=person.name,
+        email=person.email,
+        phone=person.phone,
+        locale=person.locale,
+        timezone=person.timezone,
+        staff=requester.staff,
+    )
+
+
+def _veiled(house: House, report: TicketReported, contact: Contact | None) -> TicketReported:
+    requester, requester_id, facts = report.requester, report.requester_id, report.facts
+    if requester is None and requester_id is None:
+        return report
+    if requester:
+        requester_id = requester_id or requester.id
+        if requester.customer and not facts.customer:
+            facts = replace(facts, customer=requester.customer)
+    return TicketReported(
+        source=report.source,
+        ticket=report.ticket,
+        state=report.state,
+        at=report.at,
+        facts=facts,
+        contact=contact,
+        requester=Requester(staff=True) if requester and requester.staff else None,
+        requester_id=blind(house, report.source, requester_id) if requester_id else None,
+    )

@@ -1,0 +1,34 @@
+"""What ingest keeps, statement by statement, and the mappings that it finds in its folder."""
+
+from ingest.store.columns import Key as Key
+from ingest.store.contacts import Registered as Registered
+from ingest.store.contacts import find_contacts as find_contacts
+from ingest.store.contacts import insert_contact as insert_contact
+from ingest.store.contacts import update_contact as update_contact
+from ingest.store.sources import Receipt as Receipt
+from ingest.store.sources import Source as Source
+from ingest.store.sources import enable_source as enable_source
+from ingest.store.sources import find_receipts as find_receipts
+from ingest.store.sources import forget_receipts as forget_receipts
+from ingest.store.sources import insert_receipts as insert_receipts
+from ingest.store.sources import insert_source as insert_source
+from ingest.store.sources import list_sources as list_sources
+from ingest.store.sources import load_mappings as load_mappings
+from ingest.store.sources import replace_secret as replace_secret
+from ingest.store.sources import source_names as source_names
+from ingest.store.tickets import ClosureKey as ClosureKey
+from ingest.store.tickets import ClosureRow as ClosureRow
+from ingest.store.tickets import claim_overdue_reports as claim_overdue_reports
+from ingest.store.tickets import claim_unheard_closures as claim_unheard_closures
+from ingest.store.tickets import copy_closures as copy_closures
+from ingest.store.tickets import copy_tickets as copy_tickets
+from ingest.store.tickets import delete_reports as delete_reports
+from ingest.store.tickets import find_missed_contacts as find_missed_contacts
+from ingest.store.tickets import find_registered_closures as find_registered_closures
+from ingest.store.tickets import find_tickets as find_tickets
+from ingest.store.tickets import lock_tickets as lock_tickets
+from ingest.store.tickets import mark_heard as mark_heard
+from ingest.store.tickets import promise_reports as promise_reports
+from ingest.store.tickets import save_closures as save_closures
+from ingest.store.tickets import say_reports_again as say_reports_again
+from ingest.store.tickets import update_tickets as update_tickets
