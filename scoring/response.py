@@ -146,15 +146,14 @@ def _is_visible(character: str) -> bool:
 def values(questionnaire: Questionnaire, answers: Answers) -> dict[str, float]:
     """The closed answers as numbers, for scores and events: yes is 1 and no 0; a chosen option is `item.option`: 1.
 
-    "Not applicable" and text have none.
+    "Not applicable" is `item.X`: 1, which no score looks at. Text has none.
     """
     numbers: dict[str, float] = {}
     for item in questionnaire.items:
         answer = answers.get(item.id)
-        if item.kind in ("scale", "yesno"):
-            if isinstance(answer, int):
-                numbers[item.id] = float(answer)
-        elif item.kind in ("choice", "choices"):
+        if isinstance(answer, int):
+            numbers[item.id] = float(answer)
+        elif item.kind != "text":
             chosen = answer if isinstance(answer, tuple) else (answer,)
             numbers.update({f"{item.id}.{option}": 1.0 for option in chosen if isinstance(option, str)})
     return numbers

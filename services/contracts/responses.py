@@ -14,6 +14,8 @@ ResponseChannel = Literal["self", "telephone", "visit"]
 class Response(Event, frozen=True, kw_only=True, omit_defaults=True):
     """An answer as scored: no words that the customer wrote, only the values of closed items.
 
+    `values` has a scale's value by its item; yes is 1 and no 0; a chosen option is `item.option`: 1, and "not
+    applicable" `item.X`: 1.
     `score` is 0–100 by the policy's method (None where no scored item applies); `satisfied` judges the overall item,
     or the score. `version` counts from 1; a correction is the next version of the same response.
     """

@@ -50,6 +50,7 @@ def test_numbers_go_into_scores_and_words_do_not() -> None:
     answers = read(EVERY_KIND, FULL).answers
     numbers = values(EVERY_KIND, answers)
     assert "speed" not in numbers
+    assert numbers["speed.X"] == 1
     assert numbers["solved"] == 0
     assert numbers["channel.mail"] == numbers["topics.price"] == numbers["topics.manner"] == 1
     assert "comment" not in numbers
