@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from scheduler.policy import PlannedStep, Reason, Rule, Schedule, usable
 from services.contracts.deliveries import DeliveryOutcome
-from services.contracts.surveys import SurveyEnd
+from services.contracts.surveys import Respondent, SurveyEnd
 from services.contracts.tickets import Channel
 
 State = Literal["planned", "due", "sent", "answered", "declined", "cancelled", "expired", "unreachable"]
@@ -55,7 +55,8 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
 
     `asked_at` is when the person is, or was, asked first: what the limit per person counts; None where the survey
     ended before anything was said. `next_step` equal to the number of steps is the end of the survey's time. `items`
-    are those that are asked (none named: all); `owner` is who owes its calls and visits, by his id.
+    are those that are asked (none named: all); `owner` is who owes its calls and visits, by his id; `respondent` tells
+    who is asked in the register's words.
     """
 
     id: UUID
@@ -73,6 +74,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     next_at: datetime | None
     items: tuple[str, ...] = ()
     owner: str | None = None
+    respondent: Respondent = Respondent()
 
     @property
     def is_open(self) -> bool:
@@ -272,7 +274,7 @@ def _planned_for(rule: Rule, survey: Survey, step: PlannedStep) -> datetime:
 
 
 def _in_time(rule: Rule, survey: Survey, at: datetime) -> datetime:
-    """When somebody whom nothing reached is called or visited: in working hours, but before the deadline if possible."""
+    """When somebody whom nothing reached is called or visited: best in working hours, but before the deadline."""
     working, allowed = rule.almanac.working_from(at), rule.almanac.allowed_from(at, survey.zone)
     return allowed if allowed <= survey.promised_by < working else working
 
