@@ -179,7 +179,9 @@ class Sending:
             step=row["step"],
             attempt=row["attempts"] + 1,
             kind=row["kind"],
+            about=row["name"],
             questionnaire=row["questionnaire"],
+            items=row["items"],
             ticket=row["ticket"],
             expires_at=row["expires_at"],
             ended=row["ended"],
@@ -216,12 +218,12 @@ class Sending:
         if shape not in self._prepared:
             if len(self._prepared) >= REMEMBER_MOST:
                 self._prepared.clear()
-            kind, locale, ticketed = shape.kind, shape.locale, shape.ticketed
+            kind, locale, matter = shape.kind, shape.locale, shape.matter
             if self._channel == "email":
-                letter = compose_letter(policy, shape.questionnaire, kind, locale, ticketed=ticketed)
+                letter = compose_letter(policy, shape.questionnaire, kind, locale, matter=matter, whole=shape.whole)
                 self._prepared[shape] = pages.prepare_mail(letter, self._channels.sender)
             else:
-                self._prepared[shape] = PreparedText(compose_texts(policy, kind, locale, ticketed=ticketed))
+                self._prepared[shape] = PreparedText(compose_texts(policy, kind, locale, matter=matter))
         return self._prepared[shape]
 
 
@@ -266,5 +268,5 @@ async def open_room(house: House) -> AsyncIterator[Room]:
             name="notifier",
             handlers=HANDLERS,
             ticks=(*TICKS, *errands, *asking),
-            routers=(api.router, api.receipts_router(channels), pages.router),
+            routers=(*api.routers(channels), pages.router),
         )

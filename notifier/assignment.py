@@ -1,5 +1,6 @@
 """What a worker takes with him to a mail server or an SMS provider, and whether he may go. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from notifier.delivery import Settlement, quiet_until, refusal
+from notifier.matter import Matter, matter_of
 from notifier.message import Mail, PreparedMail, PreparedText, Recipient, Text
 from notifier.wording import Kind, greeting, locale_of, written_out
 from services.contracts.policy import Policy
@@ -23,12 +25,16 @@ class Shape(NamedTuple):
     questionnaire: str
     kind: Kind
     locale: Locale
-    ticketed: bool
+    matter: Matter
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A claimed delivery with what is known of it. `address` is a usable one or None; `expires_at` closes the page."""
+    """A claimed delivery with what is known of it. `address` is a usable one or None; `expires_at` closes the page.
+
+    `about` is the survey's name in the policy, `name` the person's; `items` are those that are asked (none: all).
+    """
 
     delivery: UUID
     fence: int
@@ -36,7 +42,9 @@ class Candidate:
     step: int
     attempt: int
     kind: Kind
+    about: str
     questionnaire: str
+    items: Sequence[str]
     ticket: str | None
     expires_at: datetime
     ended: str | None
@@ -52,8 +60,10 @@ class Candidate:
 
     def shape(self, policy: Policy) -> Shape:
         """The shape of the message that it needs."""
-        locale = locale_of(self.locale, policy)
-        return Shape(policy.policy, self.version, self.questionnaire, self.kind, locale, bool(self.ticket))
+        locale, matter = locale_of(self.locale, policy), matter_of(policy, self.about, self.ticket)
+        overall = policy.questionnaires[self.questionnaire].overall
+        whole = not self.items or (overall is not None and overall.id in self.items)
+        return Shape(policy.policy, self.version, self.questionnaire, self.kind, locale, matter, whole)
 
     def zone(self, policy: Policy) -> ZoneInfo:
         """The person's time zone where it is known and exists, else the policy's."""
@@ -132,7 +142,7 @@ def assign(
         address=candidate.address,
         greeting=greeting(candidate.name, locale),
         name=candidate.name,
-        ticket=candidate.ticket or "",
+        ticket=(candidate.ticket or "") if matter_of(policy, candidate.about, candidate.ticket).is_ticket else "",
         link=links[0],
         opt_out=links[1],
         expires=written_out(candidate.expires_at, candidate.zone(policy), locale),

@@ -1,4 +1,4 @@
-"""What comes of a telephone call. Pure."""
+"""What comes of a telephone call or a visit. Pure."""
 
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
@@ -20,7 +20,7 @@ class CallOutcome(NamedTuple):
 
 
 def call_outcome(said: CallWord, now: datetime, call_back_at: datetime | None) -> CallOutcome:
-    """What an agent's word makes of a call at `now`. A refusal and a wrong number end it at once.
+    """What an agent's word makes of a call or visit at `now`. A refusal and a wrong number end it at once.
 
     Nobody answering ends it after `MOST_ATTEMPTS`; a customer who named a time is always called then.
     """

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from uuid import UUID
 
 from notifier import store
 from notifier.delivery import UNCERTAIN_FOR, Receipt, State, after_receipt
@@ -20,26 +19,30 @@ from services.tick import Tick
 MOST = 500
 NO_PROVIDER = "none"
 DESK = "desk"
+LISTED = frozenset({"call", "visit"})
+"""Channels on which people act, not machines."""
 
 
 async def keep_policies(house: House, transaction: Transaction, events: Sequence[PolicyApproved]) -> None:
     """Keeps a copy of each version, for the wording of its surveys' messages; what cannot be read is put aside."""
-    readable = []
+    readable, issuers = [], []
     for event in events:
         try:
-            read_policy(event.document)
+            policy = read_policy(event.document)
         except ValueError as error:
             transaction.put_aside(event, "unreadable", str(error))
         else:
             readable.append(event)
+            issuers += [(event.policy, event.version, name, survey.by) for name, survey in policy.surveys.items()]
     if readable:
         await store.insert_policies(transaction, readable)
+        await store.insert_issuers(transaction, issuers)
 
 
 async def plan_deliveries(house: House, transaction: Transaction, events: Sequence[SurveyDue]) -> None:
     """Plans what is new; of what was heard before, says its outcome again, where it has one."""
-    messages = [event for event in events if event.channel != "call"]
-    calls = [event for event in events if event.channel == "call"]
+    messages = [event for event in events if event.channel not in LISTED]
+    calls = [event for event in events if event.channel in LISTED]
     links = {event.survey: OptOutLink(house.seal.link_token("opt-out", event.survey), event) for event in events}
     await store.insert_opt_out_links(transaction, list(links.values()))
     if messages:
@@ -50,7 +53,7 @@ async def plan_deliveries(house: House, transaction: Transaction, events: Sequen
     if calls:
         await store.insert_calls(transaction, calls)
         for call in await store.find_calls(transaction, calls):
-            report_call(transaction, call["survey"], call["step"], call["outcome"], call["listed_at"])
+            report_call(transaction, call, call["listed_at"])
 
 
 async def end_surveys(house: House, transaction: Transaction, events: Sequence[SurveyEnded]) -> None:
@@ -114,17 +117,17 @@ def report(transaction: Transaction, deliveries: Iterable[Record]) -> None:
             )
 
 
-def report_call(transaction: Transaction, survey: UUID, step: int, ended_as: str | None, at: datetime) -> None:
-    """Says that a step stands on the call list, or how its call ended."""
+def report_call(transaction: Transaction, call: Record, at: datetime) -> None:
+    """Says that a step stands on the list of calls and visits, or how its call or visit ended."""
     transaction.say(
         DeliveryReported(
-            survey=survey,
-            step=step,
-            channel="call",
+            survey=call["survey"],
+            step=call["step"],
+            channel=call["channel"],
             provider=DESK,
-            outcome="failed" if ended_as else "listed",
+            outcome="failed" if call["outcome"] else "listed",
             reported_at=at,
-            detail=ended_as,
+            detail=call["outcome"],
         )
     )
 

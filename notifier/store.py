@@ -51,6 +51,11 @@ async def insert_policies(transaction: Transaction, policies: Sequence[PolicyApp
     await transaction.execute(SQL["insert_policies"], *_columns(rows, 4))
 
 
+async def insert_issuers(transaction: Transaction, issuers: Sequence[tuple[str, int, str, str]]) -> None:
+    """Keeps in whose name surveys go out: policy, version, survey, issuer."""
+    await transaction.execute(SQL["insert_issuers"], *_columns(issuers, 4))
+
+
 async def find_policies(transaction: Transaction, keys: Sequence[PolicyKey]) -> dict[PolicyKey, str]:
     """The documents of policy versions that are known."""
     rows = await transaction.fetch(SQL["find_policies"], *_columns(keys, 2))
@@ -70,6 +75,7 @@ async def insert_deliveries(transaction: Transaction, dues: Sequence[SurveyDue])
             each.policy,
             each.version,
             each.questionnaire,
+            " ".join(each.items),
             each.ticket,
             each.contact.person,
             each.contact.sealed,
@@ -80,7 +86,7 @@ async def insert_deliveries(transaction: Transaction, dues: Sequence[SurveyDue])
         )
         for each in dues
     ]
-    inserted = await transaction.fetch(SQL["insert_deliveries"], *_columns(rows, 16), transaction.now)
+    inserted = await transaction.fetch(SQL["insert_deliveries"], *_columns(rows, 17), transaction.now)
     return {Key(row["survey"], row["step"], row["channel"]) for row in inserted}
 
 
@@ -230,19 +236,24 @@ async def list_attempts(transaction: Transaction, delivery: UUID) -> list[Record
 
 
 async def insert_calls(transaction: Transaction, dues: Sequence[SurveyDue]) -> None:
-    """Puts steps on the call list."""
+    """Puts steps on the list of calls and visits."""
     rows = [
         (
             uuid7(),
             each.survey,
             each.step,
+            each.channel,
             each.name,
             each.policy,
             each.version,
             each.questionnaire,
+            " ".join(each.items),
             each.source,
             each.ticket,
             each.closed_at,
+            each.facts.customer,
+            each.facts.project,
+            each.owner,
             each.contact.person,
             each.contact.sealed,
             each.contact.locale,
@@ -253,29 +264,37 @@ async def insert_calls(transaction: Transaction, dues: Sequence[SurveyDue]) -> N
         )
         for each in dues
     ]
-    await transaction.execute(SQL["insert_calls"], *_columns(rows, 17), transaction.now)
+    await transaction.execute(SQL["insert_calls"], *_columns(rows, 22), transaction.now)
 
 
 async def find_calls(transaction: Transaction, dues: Sequence[SurveyDue]) -> list[Record]:
-    """The calls of steps."""
-    rows = list({(each.survey, each.step) for each in dues})
-    return await transaction.fetch(SQL["find_calls"], *_columns(rows, 2))
+    """The calls and visits of steps."""
+    keys = list({Key(each.survey, each.step, each.channel) for each in dues})
+    return await transaction.fetch(SQL["find_calls"], *_columns(keys, 3))
 
 
-async def list_calls(transaction: Transaction, *, after: tuple[datetime, UUID] | None, most: int) -> list[Record]:
-    """A page of the call list."""
+async def list_calls(
+    transaction: Transaction,
+    *,
+    after: tuple[datetime, UUID] | None,
+    most: int,
+    kind: str | None = None,
+    issuer: str | None = None,
+    owner: str | None = None,
+) -> list[Record]:
+    """A page of the list of calls and visits."""
     promised_by, call = after or (None, None)
-    return await transaction.fetch(SQL["list_calls"], transaction.now, promised_by, call, most)
+    return await transaction.fetch(SQL["list_calls"], transaction.now, promised_by, call, kind, issuer, owner, most)
+
+
+async def find_call(transaction: Transaction, call: UUID) -> Record | None:
+    """Which of the two it is, and in whose name it is due; None where it never stood on the list."""
+    return await transaction.fetchrow(SQL["find_call"], call)
 
 
 async def claim_call(transaction: Transaction, call: UUID, agent: str, seconds: float) -> Record | None:
     """Takes a call for an agent."""
     return await transaction.fetchrow(SQL["claim_call"], call, agent, transaction.now, seconds)
-
-
-async def call_exists(transaction: Transaction, call: UUID) -> bool:
-    """Whether a call ever stood on the list."""
-    return await transaction.fetchval(SQL["find_call"], call) is not None
 
 
 async def attempt_call(

@@ -4,6 +4,12 @@ insert into notifier.policy (policy, version, effective_from, document)
 select * from unnest($1::text[], $2::integer[], $3::timestamptz[], $4::text[])
 on conflict do nothing;
 
+-- name: insert_issuers
+-- In whose name each survey of a policy version goes out.
+insert into notifier.issuer (policy, version, name, issuer)
+select * from unnest($1::text[], $2::integer[], $3::text[], $4::text[])
+on conflict do nothing;
+
 -- name: find_policies
 -- The documents of policy versions.
 select p.policy, p.version, p.document
@@ -13,15 +19,16 @@ join notifier.policy p using (policy, version);
 -- name: insert_deliveries
 -- Plans deliveries; what is planned already returns no row.
 insert into notifier.delivery (
-    id, survey, step, channel, kind, name, policy, version, questionnaire, ticket, person, sealed, locale, timezone,
-    due_at, expires_at, state, moved_at, next_at)
-select id, survey, step, channel, kind, name, policy, version, questionnaire, ticket, person, sealed, locale, timezone,
-    due_at, expires_at, 'planned', $17, due_at
+    id, survey, step, channel, kind, name, policy, version, questionnaire, items, ticket, person, sealed, locale,
+    timezone, due_at, expires_at, state, moved_at, next_at)
+select id, survey, step, channel, kind, name, policy, version, questionnaire, string_to_array(items, ' '), ticket,
+    person, sealed, locale, timezone, due_at, expires_at, 'planned', $18, due_at
 from unnest(
     $1::uuid[], $2::uuid[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[], $8::integer[], $9::text[],
-    $10::text[], $11::uuid[], $12::bytea[], $13::text[], $14::text[], $15::timestamptz[], $16::timestamptz[])
-as planned(id, survey, step, channel, kind, name, policy, version, questionnaire, ticket, person, sealed, locale,
-    timezone, due_at, expires_at)
+    $10::text[], $11::text[], $12::uuid[], $13::bytea[], $14::text[], $15::text[], $16::timestamptz[],
+    $17::timestamptz[])
+as planned(id, survey, step, channel, kind, name, policy, version, questionnaire, items, ticket, person, sealed,
+    locale, timezone, due_at, expires_at)
 on conflict do nothing
 returning survey, step, channel;
 
@@ -68,8 +75,8 @@ set state = 'claimed', next_at = null, fence = d.fence + 1, moved_at = $1,
     lease_until = clock_timestamp() + make_interval(secs => $4)
 from due
 where d.id = due.id
-returning d.id, d.survey, d.step, d.channel, d.kind, d.policy, d.version, d.questionnaire, d.ticket, d.person, d.sealed,
-    d.locale, d.timezone, d.expires_at, d.fence, d.attempts,
+returning d.id, d.survey, d.step, d.channel, d.kind, d.name, d.policy, d.version, d.questionnaire, d.items, d.ticket,
+    d.person, d.sealed, d.locale, d.timezone, d.expires_at, d.fence, d.attempts,
     (select e.state from notifier.survey_end e where e.survey = d.survey) as ended,
     exists (select from notifier.opt_out o
         where o.person = d.person and (o.scope = 'all' or o.survey = d.survey)) as opted_out;
@@ -241,42 +248,54 @@ limit $6;
 select provider, started_at, ended_at, ending, detail from notifier.attempt where delivery = $1 order by fence;
 
 -- name: insert_calls
--- Puts steps on the call list; what stands there already returns no row.
+-- Puts steps on the list of calls and visits; what stands there already returns no row.
 insert into notifier.call (
-    id, survey, step, name, policy, version, questionnaire, source, ticket, closed_at, person, sealed, locale, timezone,
-    due_at, promised_by, expires_at, listed_at, next_at)
-select id, survey, step, name, policy, version, questionnaire, source, ticket, closed_at, person, sealed, locale,
-    timezone, due_at, promised_by, expires_at, $18, due_at
+    id, survey, step, channel, name, policy, version, questionnaire, items, source, ticket, closed_at, customer, project,
+    owner, person, sealed, locale, timezone, due_at, promised_by, expires_at, listed_at, next_at)
+select id, survey, step, channel, name, policy, version, questionnaire, string_to_array(items, ' '), source, ticket,
+    closed_at, customer, project, owner, person, sealed, locale, timezone, due_at, promised_by, expires_at, $23, due_at
 from unnest(
-    $1::uuid[], $2::uuid[], $3::integer[], $4::text[], $5::text[], $6::integer[], $7::text[], $8::text[], $9::text[],
-    $10::timestamptz[], $11::uuid[], $12::bytea[], $13::text[], $14::text[], $15::timestamptz[], $16::timestamptz[],
-    $17::timestamptz[])
-as listed(id, survey, step, name, policy, version, questionnaire, source, ticket, closed_at, person, sealed, locale,
-    timezone, due_at, promised_by, expires_at)
+    $1::uuid[], $2::uuid[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::text[], $9::text[],
+    $10::text[], $11::text[], $12::timestamptz[], $13::text[], $14::text[], $15::text[], $16::uuid[], $17::bytea[],
+    $18::text[], $19::text[], $20::timestamptz[], $21::timestamptz[], $22::timestamptz[])
+as listed(id, survey, step, channel, name, policy, version, questionnaire, items, source, ticket, closed_at, customer,
+    project, owner, person, sealed, locale, timezone, due_at, promised_by, expires_at)
 on conflict do nothing;
 
 -- name: find_calls
--- The calls of steps that were heard.
-select c.survey, c.step, c.outcome, c.listed_at
-from unnest($1::uuid[], $2::integer[]) as heard(survey, step)
-join notifier.call c using (survey, step);
+-- The calls and visits of steps that were heard.
+select c.survey, c.step, c.channel, c.outcome, c.listed_at
+from unnest($1::uuid[], $2::integer[], $3::text[]) as heard(survey, step, channel)
+join notifier.call c using (survey, step, channel);
 
 -- name: list_calls
--- A page of the call list, by the promise's deadline: open calls that may be made now, and whose survey still runs.
-select c.id, c.survey, c.name, c.questionnaire, c.source, c.ticket, c.closed_at, c.locale, c.timezone, c.due_at,
-    c.promised_by, c.expires_at, c.next_at, c.attempts,
+-- A page of the list, by the promise's deadline: what is open, may be done now, and whose survey still runs.
+select c.id, c.channel as kind, coalesce(i.issuer, 'service desk') as issuer, c.owner, c.survey, c.name, c.questionnaire,
+    c.items, c.source, c.ticket, c.closed_at, c.customer, c.project, c.locale, c.timezone, c.due_at, c.promised_by,
+    c.expires_at, c.next_at, c.attempts,
     case when c.claimed_until > clock_timestamp() then c.claimed_by end as claimed_by
 from notifier.call c
+left join notifier.issuer i on i.policy = c.policy and i.version = c.version and i.name = c.name
 where c.outcome is null and c.expires_at > $1
     and not exists (select from notifier.survey_end e where e.survey = c.survey)
     and not exists (select from notifier.opt_out o
         where o.person = c.person and (o.scope = 'all' or o.survey = c.survey))
     and ($2::timestamptz is null or (c.promised_by, c.id) > ($2, $3))
+    and ($4::text is null or c.channel = $4)
+    and ($5::text is null or coalesce(i.issuer, 'service desk') = $5)
+    and ($6::text is null or c.owner = $6)
 order by c.promised_by, c.id
-limit $4;
+limit $7;
+
+-- name: find_call
+-- Whether it is a call or a visit, and in whose name it is due.
+select c.channel as kind, coalesce(i.issuer, 'service desk') as issuer
+from notifier.call c
+left join notifier.issuer i on i.policy = c.policy and i.version = c.version and i.name = c.name
+where c.id = $1;
 
 -- name: claim_call
--- Takes a call for an agent for `$4` seconds; no row where another has it or there is nothing more to call for.
+-- Takes a call or visit for `$4` seconds; no row where another has it or there is nothing more to do.
 update notifier.call c
 set claimed_by = $2, claimed_until = clock_timestamp() + make_interval(secs => $4)
 where c.id = $1 and c.outcome is null and c.expires_at > $3
@@ -284,12 +303,9 @@ where c.id = $1 and c.outcome is null and c.expires_at > $3
     and not exists (select from notifier.survey_end e where e.survey = c.survey)
     and not exists (select from notifier.opt_out o
         where o.person = c.person and (o.scope = 'all' or o.survey = c.survey))
-returning c.id, c.survey, c.step, c.name, c.policy, c.version, c.questionnaire, c.source, c.ticket, c.closed_at,
-    c.person, c.sealed, c.locale, c.timezone, c.promised_by, c.expires_at, c.attempts, c.claimed_until;
-
--- name: find_call
--- Whether a call stands on the list at all.
-select id from notifier.call where id = $1;
+returning c.id, c.channel as kind, c.survey, c.step, c.name, c.policy, c.version, c.questionnaire, c.items, c.source,
+    c.ticket, c.closed_at, c.customer, c.project, c.person, c.sealed, c.locale, c.timezone, c.promised_by, c.expires_at,
+    c.attempts, c.claimed_until;
 
 -- name: attempt_call
 -- Records what came of a call and gives the claim back; no row where the agent does not hold it.
@@ -299,8 +315,8 @@ with attempted as (
         next_at = $6,
         claimed_by = null, claimed_until = null
     where c.id = $1 and c.claimed_by = $2 and c.claimed_until > clock_timestamp() and c.outcome is null
-    returning c.id, c.survey, c.step, c.person, c.attempts, c.outcome),
+    returning c.id, c.survey, c.step, c.channel, c.person, c.attempts, c.outcome),
 kept as (
     insert into notifier.call_attempt (call, number, agent, at, outcome)
     select id, attempts, $2, $8, $3::text from attempted)
-select survey, step, person, attempts, outcome from attempted;
+select survey, step, channel, person, attempts, outcome from attempted;

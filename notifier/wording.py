@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from notifier.matter import Matter
 from notifier.message import PLACES, mark
 from services.contracts.policy import Policy
-from services.contracts.questionnaire import SCALES, Locale, Words
+from services.contracts.questionnaire import SCALES, Item, Locale, Words
 
 Kind = Literal["first", "reminder"]
 LANGUAGES: dict[Locale, str] = {"zh": "zh-CN", "en": "en"}
@@ -68,26 +69,12 @@ class Letter:
     decline_link: str = mark("opt_out")
 
 
-_SUBJECT: dict[tuple[Kind, bool], Words] = {
-    ("first", True): Words(zh="请您评价：服务请求 {ticket}", en="How did we do? Your request {ticket}"),
-    ("first", False): Words(zh="请您评价我们的服务", en="How did we do?"),
-    ("reminder", True): Words(zh="提醒：请您评价服务请求 {ticket}", en="Reminder: how did we do with {ticket}?"),
-    ("reminder", False): Words(zh="提醒：请您评价我们的服务", en="Reminder: how did we do?"),
-}
-_OPENING: dict[tuple[Kind, bool], Words] = {
-    ("first", True): Words(zh="关于您的服务请求 {ticket}：", en="This is about your request {ticket}."),
-    ("reminder", True): Words(
-        zh="前些时候我们就服务请求 {ticket} 请您评价，还没有收到您的回答。"
-        "如果方便，请您说说看法；这是顺便提醒，不作答也没有关系。",
-        en="We asked you about your request {ticket} and have not heard from you yet. "
-        "Your view would help us; this is only a reminder, and you are free not to answer.",
-    ),
-    ("reminder", False): Words(
-        zh="前些时候我们请您评价，还没有收到您的回答。如果方便，请您说说看法；这是顺便提醒，不作答也没有关系。",
-        en="We asked for your view and have not heard from you yet. "
-        "It would help us; this is only a reminder, and you are free not to answer.",
-    ),
-}
+_REMINDER = Words(zh="提醒：", en="Reminder: ")
+_REMINDED = Words(
+    zh="前些时候我们请您评价{noun}，还没有收到您的回答。如果方便，请您说说看法；这是顺便提醒，不作答也没有关系。",
+    en="We asked you about {noun} and have not heard from you yet. "
+    "Your view would help us; this is only a reminder, and you are free not to answer.",
+)
 _BUTTON = Words(zh="填写评价", en="Give your view")
 _PRESELECT = Words(
     zh="点一下只是预选，在页面上确认后才算作答。",
@@ -98,29 +85,30 @@ _DECLINE = Words(
     zh="不想收到这类邮件？可以谢绝这一次，或以后都不再收到", en="Rather not? Decline this time, or for good"
 )
 
-_TEXTS_ON_TICKET: dict[tuple[Kind, Locale], tuple[str, ...]] = {
-    ("first", "zh"): (
-        "【{brand}】您的服务请求{ticket}已办结，请用一分钟评价，也可在页内谢绝：{link}",
-        "【{brand}】您的服务请求已办结，请您评价，也可在页内谢绝：{link}",
-        "【{brand}】请您评价本次服务，页内可谢绝：{link}",
-        "【{brand}】请评价本次服务，可谢绝：{link}",
-    ),
-    ("first", "en"): (
-        "{brand}: your request {ticket} is closed. How did we do? It takes a minute, or decline there: {link}",
-        "{brand}: your request is closed. How did we do? Answer or decline: {link}",
-    ),
-    ("reminder", "zh"): ("【{brand}】提醒：服务请求{ticket}还等您评价，也可在页内谢绝：{link}",),
-    ("reminder", "en"): ("{brand}: a reminder about your request {ticket}. Answer or decline: {link}",),
-}
 _TEXTS: dict[tuple[Kind, Locale], tuple[str, ...]] = {
     ("first", "zh"): ("【{brand}】请您评价我们的服务，页内可谢绝：{link}", "【{brand}】请评价，可谢绝：{link}"),
     ("first", "en"): ("{brand}: how did we do? Answer or decline: {link}",),
     ("reminder", "zh"): (
+        "【{brand}】提醒：{noun}还等您评价，也可在页内谢绝：{link}",
         "【{brand}】提醒：请您评价我们的服务，页内可谢绝：{link}",
         "【{brand}】提醒：请评价，可谢绝：{link}",
     ),
-    ("reminder", "en"): ("{brand}: a reminder. How did we do? Answer or decline: {link}",),
+    ("reminder", "en"): (
+        "{brand}: a reminder about {noun}. Answer or decline: {link}",
+        "{brand}: a reminder. How did we do? Answer or decline: {link}",
+    ),
 }
+_TEXTS_WITH_NEWS: dict[Locale, tuple[str, ...]] = {
+    "zh": (
+        "【{brand}】{short}，请用一分钟评价，也可在页内谢绝：{link}",
+        "【{brand}】{short}，请您评价，可谢绝：{link}",
+    ),
+    "en": (
+        "{brand}: {short}. How did we do? It takes a minute, or decline there: {link}",
+        "{brand}: {short}. How did we do? Answer or decline: {link}",
+    ),
+}
+_TAGGED = "【{brand}】请评价{tag}，可谢绝：{link}"
 
 
 def locale_of(locale: str | None, policy: Policy) -> Locale:
@@ -146,18 +134,25 @@ def written_out(at: datetime, zone: ZoneInfo, locale: Locale) -> str:
     return f"{local.day} {_MONTHS[local.month - 1]}, {local:%H:%M}"
 
 
-def compose_letter(policy: Policy, questionnaire: str, kind: Kind, locale: Locale, *, ticketed: bool) -> Letter:
-    """The mail for one kind of step. Raises `KeyError` for a questionnaire that the policy does not have."""
+def compose_letter(
+    policy: Policy, questionnaire: str, kind: Kind, locale: Locale, *, matter: Matter, whole: bool = True
+) -> Letter:
+    """The mail for one kind of step about a matter. `whole`: the judgement of the whole is among what is asked.
+
+    Raises `KeyError` for a questionnaire that the policy does not have.
+    """
     asked = policy.questionnaires[questionnaire]
     own = policy.messages[kind].email if kind in policy.messages else None
+    if own and not matter.is_ticket and (_names_ticket(own.subject) or _names_ticket(own.text)):
+        own = None
     brand = policy.brand.name.say(locale)
     if own:
         subject, paragraphs = own.subject.say(locale), own.text.say(locale).strip().split("\n\n")
     else:
-        subject = _SUBJECT[kind, ticketed].say(locale)
-        opening = _OPENING.get((kind, ticketed))
-        paragraphs = ["{greeting}", *([opening.say(locale)] if opening else []), asked.purpose.say(locale)]
-    choices = _choices(policy, questionnaire, locale)
+        subject = (_REMINDER.say(locale) if kind == "reminder" else "") + matter.subject.say(locale)
+        paragraphs = ["{greeting}", *_opening(kind, matter, locale), asked.purpose.say(locale)]
+    item = asked.overall if whole else None
+    choices = _choices(item, locale)
     return Letter(
         locale=locale,
         language=LANGUAGES[locale],
@@ -165,7 +160,7 @@ def compose_letter(policy: Policy, questionnaire: str, kind: Kind, locale: Local
         color=policy.brand.color,
         subject=_marked(subject, brand),
         paragraphs=tuple(_marked(paragraph, brand) for paragraph in paragraphs),
-        question=asked.overall.text.say(locale) if asked.overall else None,
+        question=item.text.say(locale) if item else None,
         choices=choices,
         ends=_ends(choices),
         after=_after(choices, own is not None, locale),
@@ -174,16 +169,39 @@ def compose_letter(policy: Policy, questionnaire: str, kind: Kind, locale: Local
     )
 
 
-def compose_texts(policy: Policy, kind: Kind, locale: Locale, *, ticketed: bool) -> tuple[str, ...]:
-    """The text message for one kind of step, in several lengths, politest first."""
+def compose_texts(policy: Policy, kind: Kind, locale: Locale, *, matter: Matter) -> tuple[str, ...]:
+    """The text message for one kind of step about a matter, in several lengths, politest first."""
     own = policy.messages[kind].sms if kind in policy.messages else None
-    on_ticket = _TEXTS_ON_TICKET[kind, locale] if ticketed else ()
-    wordings = (own.text.say(locale),) if own else (*on_ticket, *_TEXTS[kind, locale])
+    if own and (matter.is_ticket or not _names_ticket(own.text)):
+        wordings: tuple[str, ...] = (own.text.say(locale),)
+    else:
+        wordings = tuple(
+            each.replace("{noun}", matter.noun.say(locale))
+            for each in (*_texts_with_news(kind, locale, matter), *_TEXTS[kind, locale])
+        )
     return tuple(_marked(each, policy.brand.name.say(locale)) for each in wordings)
 
 
-def _choices(policy: Policy, questionnaire: str, locale: Locale) -> tuple[Choice, ...]:
-    item = policy.questionnaires[questionnaire].overall
+def _texts_with_news(kind: Kind, locale: Locale, matter: Matter) -> tuple[str, ...]:
+    if matter.short is None or kind == "reminder":
+        return ()
+    told = [each.replace("{short}", matter.short.say(locale)) for each in _TEXTS_WITH_NEWS[locale]]
+    bare = [each.replace("{ticket}", "").replace("  ", " ") for each in told if "{ticket}" in each]
+    tagged = [_TAGGED.replace("{tag}", matter.tag)] if locale == "zh" and matter.tag else []
+    return (*told, *bare, *tagged)
+
+
+def _opening(kind: Kind, matter: Matter, locale: Locale) -> list[str]:
+    if kind == "reminder":
+        return [_REMINDED.say(locale).replace("{noun}", matter.noun.say(locale))]
+    return [matter.news.say(locale)] if matter.news else []
+
+
+def _names_ticket(words: Words) -> bool:
+    return any("{ticket}" in text for text in (words.zh, words.en))
+
+
+def _choices(item: Item | None, locale: Locale) -> tuple[Choice, ...]:
     if item is None or item.scale is None:
         return ()
     return tuple(

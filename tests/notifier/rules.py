@@ -24,6 +24,31 @@ surveys:
     questionnaire: incident
     send: {within: 2d}
     steps: [{first: [email, sms]}, {reminder: after 24h}]
+  repair:
+    on: repair done
+    questionnaire: incident
+    send: {within: 2d}
+    steps: [{first: [email, sms]}]
+  renewal:
+    on: occasion
+    where: {type: [contract renewed]}
+    questionnaire: incident
+    send: {within: 2d}
+    steps: [{first: [email, sms]}]
+  quarterly:
+    every: quarter, from 10 days before its end
+    ask: {customers: {tier: [core]}, contacts: {role: [leader]}}
+    by: project manager
+    questionnaire: incident
+    send: {within: 9d}
+    steps: [{first: [email]}, {visit: 2 working days before deadline}]
+  interviews:
+    every: year
+    ask: {customers: {tier: [core]}, contacts: {role: [leader]}}
+    by: sales
+    questionnaire: visit
+    send: {within: 60d}
+    steps: [{first: [visit, call]}]
 brand:
   name: {zh: 云服务中心, en: Cloud & Desk}
   color: "#0b5cad"
@@ -42,7 +67,8 @@ messages:
 """
 
 
-def policy(*, scale: str = "likert5", own_words: bool = False, quiet: bool = True) -> Policy:
-    """The policy, on a scale, with the house's words or its own, with or without quiet hours."""
-    text = TEXT.replace("SCALE", scale) + (OWN_WORDS if own_words else "")
+def policy(*, scale: str = "likert5", own_words: bool = False, of_ticket: bool = False, quiet: bool = True) -> Policy:
+    """The policy, on a scale, with the house's words or its own (`of_ticket`: they name it), with or without quiet."""
+    own = OWN_WORDS.replace("Please", "{ticket}:").replace("{brand}请点", "{ticket}") if of_ticket else OWN_WORDS
+    text = TEXT.replace("SCALE", scale) + (own if own_words or of_ticket else "")
     return parse_policy(text if quiet else text.replace("21:00-08:30", "21:00-21:00"), "desk.yaml")

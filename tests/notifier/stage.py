@@ -143,7 +143,7 @@ class Stage:
         now = self.clock.now()
         fields = {
             "step": 0,
-            "kind": "call" if channel == "call" else "first",
+            "kind": channel if channel in ("call", "visit") else "first",
             "name": "incident",
             "policy": "desk",
             "version": 1,

@@ -18,7 +18,9 @@ FINE = Candidate(
     step=0,
     attempt=1,
     kind="first",
+    about="incident",
     questionnaire="incident",
+    items=(),
     ticket="INC1",
     expires_at=NOW + timedelta(days=7),
     ended=None,
@@ -92,9 +94,26 @@ def test_an_assignment_writes_its_message() -> None:
 
 def test_its_shape_is_what_its_message_depends_on() -> None:
     shape = FINE.shape(policy())
-    assert shape == ("desk", 1, "incident", "first", "zh", True)
-    assert replace(FINE, name="other", step=3).shape(policy()) == shape
-    assert replace(FINE, locale="en", ticket=None).shape(policy()) == ("desk", 1, "incident", "first", "en", False)
+    assert shape[:5] == ("desk", 1, "incident", "first", "zh")
+    assert (shape.matter.is_ticket, shape.whole) == (True, True)
+    assert replace(FINE, name="other", step=3, ticket="INC2").shape(policy()) == shape
+    assert replace(FINE, locale="en").shape(policy()).locale == "en"
+    assert not replace(FINE, ticket=None).shape(policy()).matter.is_ticket
+    assert replace(FINE, about="quarterly", ticket=None).shape(policy()) != shape
+
+
+def test_only_some_items_are_asked() -> None:
+    assert replace(FINE, items=("overall",)).shape(policy()).whole
+    assert not replace(FINE, items=("speed",)).shape(policy()).whole
+    assert not replace(FINE, questionnaire="visit", items=("comment",)).shape(policy()).whole
+
+
+def test_an_occasion_s_key_is_no_number_for_the_customer() -> None:
+    text = PreparedText([f"{mark('ticket')}!"])
+    written = assign(replace(FINE, about="repair", ticket="repair done/7"), text, links=LINKS, at=NOW, deadline=1.0)
+    message = written.message()
+    assert isinstance(message, Text)
+    assert message.text == "!"
 
 
 def test_no_assignment_without_an_address() -> None:

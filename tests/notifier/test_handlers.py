@@ -91,7 +91,7 @@ async def test_a_policy_version_is_kept_as_it_was_first_heard(stage: Stage, serv
     await stage.hear(await stage.due())
     await stage.send()
     [(_, content)] = server.mails
-    assert message_from_bytes(content, policy=default)["Subject"] == "请您评价：服务请求 INC001"
+    assert message_from_bytes(content, policy=default)["Subject"] == "请您评价服务请求 INC001"
 
 
 async def test_a_policy_that_cannot_be_read_is_put_aside_and_its_messages_wait(stage: Stage) -> None:

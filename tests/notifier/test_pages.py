@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from httpx import Response
 
+from notifier.matter import matter_of
 from notifier.pages import prepare_mail
 from notifier.wording import compose_letter
 from services.auth import Role
@@ -17,11 +18,13 @@ from tests.notifier.servers import MailServer
 from tests.notifier.stage import Stage
 from tests.notifier.test_message import body, fill, parsed, recipient
 
+TICKET = matter_of(policy(), "incident", "INC1")
+
 
 @pytest.mark.parametrize("locale", LOCALES)
 @pytest.mark.parametrize("scale", ["likert5", "ten-bands", "nps", "stars", "faces"])
 def test_a_mail_in_its_form(locale: Locale, scale: str) -> None:
-    letter = compose_letter(policy(scale=scale), "incident", "first", locale, ticketed=True)
+    letter = compose_letter(policy(scale=scale), "incident", "first", locale, matter=TICKET)
     message = parsed(fill(prepare_mail(letter, "care@example.com"), recipient(name="<u>&", ticket="<i>")))
     html, text = body(message, "html"), body(message, "plain")
     page = "https://survey.example.com/s/" + "a" * 27
@@ -41,7 +44,7 @@ def test_a_mail_in_its_form(locale: Locale, scale: str) -> None:
 
 
 def test_own_words_keep_their_lines_and_get_their_links() -> None:
-    letter = compose_letter(policy(own_words=True), "incident", "first", "en", ticketed=True)
+    letter = compose_letter(policy(own_words=True), "incident", "first", "en", matter=TICKET)
     message = parsed(fill(prepare_mail(letter, "care@example.com"), recipient()))
     page, opt_out = "https://survey.example.com/s/" + "a" * 27, "https://survey.example.com/u/" + "b" * 27
     assert f'Please click <a href="{page}">{page}</a><br>or decline: <a href="{opt_out}">{opt_out}</a>' in body(

@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from notifier.matter import Matter, matter_of
 from notifier.message import PLACES, PreparedText, Recipient, mark
 from notifier.wording import Kind, compose_letter, compose_texts, greeting, locale_of, written_out
 from services.contracts.messages import Brand
@@ -12,6 +13,11 @@ from tests.notifier.rules import policy
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 LINK = "https://hf.example.cn/s/" + "a" * 27
+TICKET = matter_of(policy(), "incident", "INC1")
+REPAIR = matter_of(policy(), "repair", "repair done/7")
+AGAIN = matter_of(policy(), "incident", None)
+QUARTER = matter_of(policy(), "quarterly", None)
+MATTERS = (TICKET, REPAIR, AGAIN, QUARTER)
 TO = Recipient("+8613800138000", "您好！", "", "INC0012345", LINK, LINK.replace("/s/", "/u/"), "3月9日10:00")
 
 
@@ -25,9 +31,9 @@ def test_a_person_is_written_to_in_his_language(locale: str | None, language: st
 
 @pytest.mark.parametrize("locale", LOCALES)
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("ticketed", [True, False])
-def test_a_letter_tells_purpose_page_end_and_way_out(locale: Locale, kind: Kind, ticketed: bool) -> None:
-    letter = compose_letter(policy(), "incident", kind, locale, ticketed=ticketed)
+@pytest.mark.parametrize("matter", MATTERS)
+def test_a_letter_tells_purpose_page_end_and_way_out(locale: Locale, kind: Kind, matter: Matter) -> None:
+    letter = compose_letter(policy(), "incident", kind, locale, matter=matter)
     purpose = policy().questionnaires["incident"].purpose.say(locale)
     assert letter.paragraphs[0] == mark("greeting")
     assert letter.paragraphs[-1] == purpose
@@ -36,13 +42,29 @@ def test_a_letter_tells_purpose_page_end_and_way_out(locale: Locale, kind: Kind,
     assert letter.button
     assert letter.decline
     assert any(mark("expires") in sentence for sentence in letter.after)
-    assert (mark("ticket") in letter.subject) == ticketed
-    assert "{" not in "".join((letter.subject, *letter.paragraphs, *letter.after))
+    everything = "".join((letter.subject, *letter.paragraphs, *letter.after))
+    assert (mark("ticket") in letter.subject) == (mark("ticket") in everything) == matter.is_ticket
+    assert "{" not in everything
+
+
+@pytest.mark.parametrize("matter", MATTERS)
+def test_a_letter_says_why_it_comes(matter: Matter) -> None:
+    first = compose_letter(policy(), "incident", "first", "en", matter=matter)
+    reminder = compose_letter(policy(), "incident", "reminder", "en", matter=matter)
+    assert matter.news
+    assert first.paragraphs[1].replace(mark("ticket"), "{ticket}") == matter.news.en
+    assert reminder.subject == f"Reminder: {first.subject}"
+    assert reminder.paragraphs[1].replace(mark("ticket"), "{ticket}").startswith(f"We asked you about {matter.noun.en}")
+
+
+def test_where_the_whole_is_not_asked_again_nothing_can_be_preselected() -> None:
+    letter = compose_letter(policy(), "incident", "first", "en", matter=AGAIN, whole=False)
+    assert (letter.question, letter.choices, letter.ends, len(letter.after)) == (None, (), None, 1)
 
 
 @pytest.mark.parametrize("scale", get_args(ScaleName))
 def test_every_point_of_the_scale_preselects_itself(scale: str) -> None:
-    letter = compose_letter(policy(scale=scale), "incident", "first", "en", ticketed=False)
+    letter = compose_letter(policy(scale=scale), "incident", "first", "en", matter=QUARTER)
     values = [point.value for point in SCALES[scale].marks]  # type: ignore[index]
     assert [choice.value for choice in letter.choices] == values
     assert [choice.link for choice in letter.choices] == [f"{mark('link')}?score={value}" for value in values]
@@ -51,47 +73,57 @@ def test_every_point_of_the_scale_preselects_itself(scale: str) -> None:
 
 
 def test_a_long_scale_is_named_at_its_ends() -> None:
-    letter = compose_letter(policy(scale="ten-bands"), "incident", "first", "en", ticketed=False)
+    letter = compose_letter(policy(scale="ten-bands"), "incident", "first", "en", matter=QUARTER)
     assert letter.ends == ("Very satisfied", "Very dissatisfied")
-    letter = compose_letter(policy(scale="nps"), "incident", "first", "en", ticketed=False)
+    letter = compose_letter(policy(scale="nps"), "incident", "first", "en", matter=QUARTER)
     assert letter.ends == ("", "")
 
 
 def test_without_a_judgement_of_the_whole_there_is_only_the_button() -> None:
-    letter = compose_letter(policy(), "visit", "first", "zh", ticketed=False)
+    letter = compose_letter(policy(), "visit", "first", "zh", matter=QUARTER)
     assert (letter.question, letter.choices, len(letter.after)) == (None, (), 1)
 
 
 def test_the_policy_s_own_words_win_and_bring_their_own_links() -> None:
-    letter = compose_letter(policy(own_words=True), "incident", "first", "en", ticketed=True)
+    letter = compose_letter(policy(own_words=True), "incident", "first", "en", matter=TICKET)
     assert letter.subject == f"Cloud & Desk asks {mark('name')}"
     assert letter.paragraphs == (f"{mark('name')}:", f"Please click {mark('link')}\nor decline: {mark('opt_out')}")
     assert (letter.button, letter.decline) == (None, None)
-    assert compose_texts(policy(own_words=True), "first", "en", ticketed=False) == (
+    assert compose_texts(policy(own_words=True), "first", "en", matter=QUARTER) == (
         f"Cloud & Desk: {mark('link')} or {mark('opt_out')}",
     )
-    reminder = compose_letter(policy(own_words=True), "incident", "reminder", "en", ticketed=True)
+    reminder = compose_letter(policy(own_words=True), "incident", "reminder", "en", matter=TICKET)
     assert reminder.button
 
 
 def test_a_brand_is_no_place() -> None:
     brand = Brand(name=Words(zh="{link}", en="{name}"))
     named = policy(own_words=True).model_copy(update={"brand": brand})
-    assert compose_letter(named, "incident", "first", "en", ticketed=False).subject == f"{{name}} asks {mark('name')}"
+    assert compose_letter(named, "incident", "first", "en", matter=QUARTER).subject == f"{{name}} asks {mark('name')}"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("locale", LOCALES)
-@pytest.mark.parametrize("ticketed", [True, False])
+@pytest.mark.parametrize("matter", MATTERS)
 def test_texts_fit_into_one_part_and_speak_of_a_ticket_only_where_there_is_one(
-    kind: Kind, locale: Locale, ticketed: bool
+    kind: Kind, locale: Locale, matter: Matter
 ) -> None:
-    wordings = compose_texts(policy(), kind, locale, ticketed=ticketed)
+    wordings = compose_texts(policy(), kind, locale, matter=matter)
     text = PreparedText(wordings).fill(TO, reference="r")
     assert text.parts == 1
     assert text.text.endswith(LINK)
-    assert ticketed == any(mark("ticket") in wording for wording in wordings)
-    assert ticketed or not any("closed" in wording or "办结" in wording for wording in wordings)
+    assert "{" not in text.text
+    assert matter.is_ticket == any(mark("ticket") in wording for wording in wordings)
+    assert matter.is_ticket or not any("closed" in wording or "办结" in wording for wording in wordings)
+
+
+def test_own_words_about_a_ticket_are_used_for_tickets_only() -> None:
+    own = policy(of_ticket=True)
+    assert mark("ticket") in compose_letter(own, "incident", "first", "en", matter=TICKET).paragraphs[1]
+    assert compose_letter(own, "incident", "first", "en", matter=REPAIR) == compose_letter(
+        policy(), "incident", "first", "en", matter=REPAIR
+    )
+    assert compose_texts(own, "first", "zh", matter=QUARTER) == compose_texts(policy(), "first", "zh", matter=QUARTER)
 
 
 def test_greetings() -> None:
