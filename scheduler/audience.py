@@ -5,12 +5,14 @@ from datetime import date, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from scheduler.sample import draw
 from services.contracts.customers import CustomerContact, CustomerFacts
 from services.contracts.language.samples import StratumField
 from services.contracts.language.timing import Back
 from services.contracts.policy import Ask, ContactFilter, CustomerFilter
-from services.contracts.tickets import Channel
+from services.contracts.tickets import Channel, Contact
 
 UNKNOWN = "-"
 """The stratum of units whose field is not known."""
@@ -125,6 +127,12 @@ def reachable(contact: CustomerContact, channels: Set[Channel]) -> bool:
     """Whether a person can be asked by one of these channels: he has it and consented to it. A visit needs none."""
     known = {*contact.contact.channels, "visit"}
     return any(channel in channels and channel in known for channel in contact.consent)
+
+
+def contact_of(contact: CustomerContact) -> Contact:
+    """The person as he may be asked: by what he can be reached by and consented to."""
+    known = {*contact.contact.channels, "visit"}
+    return replace(contact.contact, channels=tuple(channel for channel in contact.consent if channel in known))
 
 
 def means_person(wanted: ContactFilter, contact: CustomerContact, project: str | None = None) -> bool:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 import msgspec
 
 from scheduler.closure import MACHINE
-from scheduler.policy import Closing, PlannedStep, Rule
+from scheduler.policy import AGAIN, CALENDAR, Closing, PlannedStep, Rule
 from scheduler.survey import Cause, Survey
 from services.contracts.surveys import SurveyDue, SurveyEnd, SurveyEnded
 from services.contracts.tickets import Contact
@@ -109,9 +109,21 @@ def due(dossier: Dossier, step: PlannedStep, due_at: datetime) -> SurveyDue:
         promised_by=survey.promised_by,
         expires_at=survey.expires_at,
         contact=dossier.contact,
-        source=closing.source,
-        ticket=closing.ticket,
-        closure=closing.closure,
-        closed_at=closing.closed_at,
+        **_about(closing),
         facts=closing.facts,
+        items=survey.items,
+        owner=survey.owner,
+        respondent=survey.respondent,
     )
+
+
+def _about(closing: Closing) -> dict[str, Any]:
+    """The ticket or occasion that a survey asks about, where it asks about one."""
+    if closing.on in (CALENDAR, AGAIN):
+        return {}
+    return {
+        "source": closing.source,
+        "ticket": closing.ticket,
+        "closure": closing.closure,
+        "closed_at": closing.closed_at,
+    }

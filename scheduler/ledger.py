@@ -7,6 +7,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from scheduler.addressee import owner_of, respondent_of
 from scheduler.calendar import zone_of
 from scheduler.closure import MACHINE, Closure, Key, People, Verdict, verdict_of
 from scheduler.dossier import Change, Dossier
@@ -46,8 +47,13 @@ def enter(
     reopened_at: datetime | None = None,
     actor: str = MACHINE,
     note: str | None = None,
+    items: tuple[str, ...] = (),
+    drawn: tuple[str, int] | None = None,
 ) -> Entry:
     """The entry of a decision on a closing, with its survey under the given id where it is surveyed.
+
+    `items` are those that are asked; none named: all. `drawn` is the stratum out of which a plan drew the person, with
+    the number of its units.
 
     A closure that did not last is decided like any other, but its survey ends before it begins: so it comes out the
     same whether its closing or its reopening is heard of first.
@@ -58,7 +64,13 @@ def enter(
     rule, plan, contact = decision.rule, decision.schedule, closing.contact
     if rule is None or plan is None or contact is None:
         return Entry(before, after)
+    customer, today = people.customer(closing), now.astimezone(rule.almanac.zone).date()
+    owner = owner_of(rule.survey.by, customer, closing.facts.project)
+    respondent = respondent_of(rule, customer, contact.person, today)
+    if drawn is not None:
+        respondent = replace(respondent, stratum=drawn[0], population=drawn[1])
     new = planned(rule, plan, survey, contact.channels, zone_of(contact.timezone), now)
+    new = replace(new, items=items, owner=owner, respondent=respondent)
     dossier = Dossier(survey=new, closing=closing, contact=contact, rule=rule)
     if reopened_at is not None:
         return Entry(before, after, dossier, Change(dossier, ended(new, "cancelled", reopened_at), "reopened"))

@@ -5,17 +5,35 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
 
+from scheduler.audience import Customer, Segments, means
 from scheduler.calendar import Almanac, almanac, zone_of
+from scheduler.plan import asked_at
 from scheduler.sample import draw
-from services.contracts.policy import CallStep, FirstStep, ReminderStep, Survey, VisitStep, Where, read_policy
+from services.contracts.policy import (
+    Ask,
+    CallStep,
+    CustomerFilter,
+    FirstStep,
+    ReminderStep,
+    Survey,
+    VisitStep,
+    Where,
+    read_policy,
+)
 from services.contracts.quantities import Rate, Span
 from services.contracts.surveys import StepKind
 from services.contracts.tickets import Channel, Contact, TicketFacts
+
+TICKET = "ticket closed"
+CALENDAR = "calendar"
+AGAIN = "again"
+"""What a closing can be of, beside the kinds of occasions: a ticket, a turn in a plan, a survey because of another."""
 
 Outcome = Literal["survey", "skip"]
 Reason = Literal[
     "matched",
     "by_hand",
+    "guaranteed",
     "no_policy",
     "filtered_out",
     "too_late",
@@ -26,7 +44,7 @@ Reason = Literal[
     "person_limit",
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
-"""Why a closure was surveyed (the first two) or skipped (all but the first)."""
+"""Why a closure was surveyed (the first three) or skipped (`by_hand` and the rest)."""
 
 HEADROOM = timedelta(minutes=30)
 """How long before its deadline a first contact is planned at the latest, where there is a choice."""
@@ -100,16 +118,33 @@ class Rule(NamedTuple):
     where: Filter
     almanac: Almanac
     limit: Rate | None
+    segments: Segments
 
     @property
     def title(self) -> str:
         """How the ledger names the rule."""
         return f"{self.policy}/{self.name}"
 
+    def means(self, closing: "Closing", customer: Customer | None) -> bool:
+        """Whether it is about such a ticket or occasion; `customer` is the register's, where the event names one."""
+        on = self.survey.on
+        if on != closing.on and (on != "occasion" or closing.on in (TICKET, CALENDAR, AGAIN)):
+            return False
+        return self.where.matches(closing.facts) and self._means_customer(closing, customer)
+
+    def _means_customer(self, closing: "Closing", customer: Customer | None) -> bool:
+        ask = self.survey.ask
+        if not isinstance(ask, Ask) or ask.customers == CustomerFilter():
+            return True
+        if customer is None:
+            return False
+        today = closing.closed_at.astimezone(self.almanac.zone).date()
+        return means(ask.customers, customer, today, self.segments)
+
 
 @lru_cache(maxsize=256)
 def rules_of(policy: str, version: int, document: str) -> tuple[Rule, ...]:
-    """The rules on closed tickets of a policy's version, in the order of the file; `document` is the policy as JSON."""
+    """The surveys of a policy's version as rules, in the order of the file; `document` is the policy as JSON."""
     read = read_policy(document)
     calendar = almanac(read.calendar)
     return tuple(
@@ -122,21 +157,27 @@ def rules_of(policy: str, version: int, document: str) -> tuple[Rule, ...]:
             filter_of(survey.where),
             calendar,
             read.limits.per_person if survey.limited else None,
+            read.segments,
         )
         for name, survey in read.surveys.items()
-        if survey.on == "ticket closed"
     )
 
 
 class Person(NamedTuple):
-    """What is known about the person who would be asked: refusals, and when he was or is to be asked."""
+    """What is known about the person who would be asked: refusals, when he was or is to be asked, his customer."""
 
     opted_out: bool = False
     asked: tuple[datetime, ...] = ()
+    customer: Customer | None = None
 
 
 class Closing(NamedTuple):
-    """A closing of a ticket, as far as it matters whether and when somebody is asked about it."""
+    """A reason to ask somebody, as far as it matters whether and when.
+
+    A closed ticket; or, kept by the same three words, an occasion (source, `kind/id`, who of those asked), a turn in a
+    plan (`plan`, its unit, who of those asked), or an answer for which somebody is asked again (`again`, the first
+    survey, how often). `on` tells which: `TICKET`, the occasion's kind, `CALENDAR` or `AGAIN`.
+    """
 
     source: str
     ticket: str
@@ -144,6 +185,7 @@ class Closing(NamedTuple):
     closed_at: datetime
     facts: TicketFacts
     contact: Contact | None
+    on: str = TICKET
 
 
 class Schedule(NamedTuple):
@@ -155,21 +197,29 @@ class Schedule(NamedTuple):
 
 
 def schedule(rule: Rule, closing: Closing, now: datetime) -> Schedule:
-    """When a closure is surveyed.
+    """When a closure is surveyed, counted from it or from the opening at which its survey turns to it.
 
     At the policy's `after`, or where that is quiet time when it ends; but before the promise's deadline, earlier if
     need be, wherever the time from `now` to the deadline leaves an allowed moment.
     """
     send, calendar = rule.survey.send, rule.almanac
     zone = zone_of(closing.contact.timezone) if closing.contact else None
-    promised_by = calendar.after(closing.closed_at, send.within)
-    first_at = calendar.allowed_from(max(calendar.after(closing.closed_at, send.after), now), zone)
+    begins = begins_at(rule, closing)
+    promised_by = calendar.after(begins, send.within)
+    first_at = calendar.allowed_from(max(calendar.after(begins, send.after), now), zone)
     if first_at > promised_by - HEADROOM:
-        low = max(closing.closed_at, now)
+        low = max(begins, now)
         earlier = calendar.allowed_before(promised_by - HEADROOM, low, zone)
         earlier = earlier or calendar.allowed_before(promised_by, low, zone)
         first_at = min(first_at, earlier) if earlier else first_at
     return Schedule(first_at, promised_by, calendar.after(first_at, rule.survey.expires))
+
+
+def begins_at(rule: Rule, closing: Closing) -> datetime:
+    """From when a closure's `send` counts: at once, or from the opening in the period after it where they collect."""
+    if closing.on in (CALENDAR, AGAIN):
+        return closing.closed_at
+    return asked_at(rule.survey, closing.closed_at, rule.almanac)
 
 
 class Decision(NamedTuple):
@@ -186,23 +236,37 @@ class Decision(NamedTuple):
 
 
 def decide(rules: Sequence[Rule], closing: Closing, person: Person, now: datetime) -> Decision:
-    """Applies the first rule whose filter the ticket passes. `now` is when the decision is taken."""
-    rule = next((rule for rule in rules if rule.where.matches(closing.facts)), None)
+    """Applies the first rule that means the event. `now` is when the decision is taken."""
+    rule = rule_for(rules, closing, person.customer)
     if rule is None:
         return Decision("skip", "filtered_out" if rules else "no_policy")
+    return decide_by(rule, closing, person, now)
+
+
+def rule_for(rules: Sequence[Rule], closing: Closing, customer: Customer | None) -> Rule | None:
+    """The first rule that means the event."""
+    return next((rule for rule in rules if rule.means(closing, customer)), None)
+
+
+def decide_by(
+    rule: Rule, closing: Closing, person: Person, now: datetime, reason: Literal["matched", "guaranteed"] = "matched"
+) -> Decision:
+    """Decides by a rule that is known to mean the closing.
+
+    What is `guaranteed`, and who is asked again because of his answer, is asked whatever the draw.
+    """
     number = draw(rule.title, closing.source, closing.ticket, closing.closure)
-    survey = rule.survey
-    if survey.late == "skip" and rule.almanac.after(closing.closed_at, survey.send.within) < now:
+    if rule.survey.late == "skip" and rule.almanac.after(begins_at(rule, closing), rule.survey.send.within) < now:
         return Decision("skip", "too_late", rule, number)
-    if number >= survey.share:
+    if reason == "matched" and closing.on != AGAIN and number >= rule.survey.share:
         return Decision("skip", "not_sampled", rule, number)
-    return _protect(Decision("survey", "matched", rule, number), rule, closing, person, now)
+    return _protect(Decision("survey", reason, rule, number), rule, closing, person, now)
 
 
 def decide_by_hand(rules: Sequence[Rule], closing: Closing, person: Person, now: datetime) -> Decision:
     """Decides because somebody wants the survey: filters, the sample and lateness do not count then."""
-    matching = (rule for rule in rules if rule.where.matches(closing.facts))
-    rule = next(matching, rules[0] if rules else None)
+    others = (rule for rule in rules if rule.survey.on == closing.on)
+    rule = rule_for(rules, closing, person.customer) or next(others, None)
     if rule is None:
         return Decision("skip", "no_policy")
     return _protect(Decision("survey", "by_hand", rule), rule, closing, person, now)

@@ -165,6 +165,18 @@ def unanswered_steps(rule: Rule, survey: Survey) -> list[PlannedStep]:
     return [channelled(rule, survey, number) for number, state in enumerate(survey.steps) if state == "said"]
 
 
+def last_fixed(rule: Rule, survey: Survey, *, is_quiet: bool) -> PlannedStep | None:
+    """The last step that was said of an open survey, to be said again as it was; None where there is none.
+
+    A reminder is left out, since it would now perhaps go another way. So is, in quiet time, what nothing was heard of:
+    it may still have to be sent.
+    """
+    if not survey.is_open:
+        return None
+    known = (step for step in reversed(rule.steps) if step.channel is not None and survey.steps[step.number])
+    return next((step for step in known if not is_quiet or survey.steps[step.number] != "said"), None)
+
+
 def reported(rule: Rule, survey: Survey, step: int, outcome: DeliveryOutcome, at: datetime, now: datetime) -> Survey:
     """The survey once the notifier told how a step went at `at`."""
     if not 0 <= step < len(survey.steps):

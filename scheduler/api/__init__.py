@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from scheduler.api import policies, surveys, tickets
+from scheduler.api import approval, grades, guarantees, policies, surveys, tickets
 
 router = APIRouter(prefix="/v1", tags=["scheduler"])
-for each in (tickets, surveys, policies):
+for each in (tickets, surveys, policies, approval, guarantees, grades):
     router.include_router(each.router)

@@ -13,10 +13,10 @@ from scheduler.api.doors import Deciders, Readers, SchedulerTransaction
 from scheduler.api.surveys import MoveItem, SurveyItem, history_of
 from scheduler.closure import Closure, Key, Verdict, decided, skipped_by_hand
 from scheduler.dossier import Change, Dossier
-from scheduler.handlers.closures import find_people, record, rules_in_force
+from scheduler.handlers.closures import find_people, find_register, record, rules_in_force
 from scheduler.handlers.surveys import load
 from scheduler.ledger import Entry, enter
-from scheduler.policy import Closing, Outcome, decide_by_hand
+from scheduler.policy import AGAIN, CALENDAR, Closing, Outcome, decide_by_hand
 from scheduler.survey import ended
 from services.auth import CallerOf
 from services.contracts.tickets import TicketFacts
@@ -96,7 +96,7 @@ async def survey_by_hand(
     if await store.find_surveys_of_closures(transaction, [closure.key]):
         raise Problem(409, "surveyed", "There is a survey of this closure already.")
     rules = await rules_in_force(transaction)
-    people = await find_people(transaction, rules, [closing])
+    people = await find_people(transaction, rules, [closing], await find_register(transaction, [closing]))
     decision = decide_by_hand(rules, closing, people.person(closing), transaction.now)
     if decision.outcome == "skip":
         raise Problem(
@@ -141,7 +141,8 @@ async def _closure(
 
 async def _recorded(transaction: Transaction, entry: Entry) -> TicketStory:
     await record(transaction, [entry])
-    transaction.say(decided(entry.after))
+    if entry.after.closing is not None and entry.after.closing.on not in (CALENDAR, AGAIN):
+        transaction.say(decided(entry.after))
     source, ticket, _ = entry.after.key
     return await read_ticket(source, ticket, transaction)
 

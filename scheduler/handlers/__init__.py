@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
-from scheduler.handlers.closures import take_closings, take_reopenings
+from scheduler.handlers.closures import take_closings, take_occasions, take_reopenings
+from scheduler.handlers.customers import grade_customers, take_customers
+from scheduler.handlers.guarantees import keep_guarantees
 from scheduler.handlers.surveys import (
     bring_up,
     measure,
@@ -11,6 +13,7 @@ from scheduler.handlers.surveys import (
     take_reports,
     take_responses,
 )
+from services.contracts.customers import CustomerChanged, Occasion
 from services.contracts.deliveries import DeliveryReported, OptedOut
 from services.contracts.envelope import Event
 from services.contracts.responses import ResponseCorrected, ResponseGiven
@@ -21,10 +24,14 @@ from services.tick import Sweep, Tick
 COME_UP_SECONDS = 0.5
 SWEEP_SECONDS = 30.0
 MEASURE_SECONDS = 15.0
+GRADE_SECONDS = 30.0
+GUARANTEE_SECONDS = 20.0
 
 HANDLERS: Mapping[type[Event], Handler] = {
     TicketClosed: take_closings,
     TicketReopened: take_reopenings,
+    Occasion: take_occasions,
+    CustomerChanged: take_customers,
     DeliveryReported: take_reports,
     OptedOut: take_refusals,
     ResponseGiven: take_responses,
@@ -33,6 +40,8 @@ HANDLERS: Mapping[type[Event], Handler] = {
 
 TICKS = (
     Tick(name="bring_up", every=COME_UP_SECONDS, run=bring_up),
+    Tick(name="keep_guarantees", every=GUARANTEE_SECONDS, run=keep_guarantees),
+    Tick(name="grade_customers", every=GRADE_SECONDS, run=grade_customers),
     Tick(name="measure", every=MEASURE_SECONDS, run=measure),
     Sweep(name="say_due_again", every=SWEEP_SECONDS, say_again=say_due_again),
 )

@@ -2,35 +2,62 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 
 from scheduler import store
-from scheduler.closure import Key, People, decided, gather, merge, successions
+from scheduler.addressee import renumbered, turns_of
+from scheduler.audience import Customer
+from scheduler.closure import Closure, Key, People, closing_of, decided, gather, merge, occasion_of, successions
 from scheduler.dossier import Change, Dossier
 from scheduler.handlers.surveys import due_row, load, save
 from scheduler.ledger import Entry, enter, enter_again
-from scheduler.policy import Closing, Rule, decide, rules_of
+from scheduler.policy import TICKET, Closing, Rule, decide, rules_of
+from scheduler.store import customers
 from scheduler.survey import ended
 from services import metrics
+from services.contracts.customers import Occasion
 from services.contracts.tickets import TicketClosed, TicketReopened
 from services.database import Transaction
 from services.errors import Unavailable
 from services.house import House
 from services.identifiers import uuid7
 
+COMPLAINT = "complaint handled"
+
 
 async def take_closings(house: House, transaction: Transaction, events: Sequence[TicketClosed]) -> None:
     """Decides on closures that are new, and anew where a repeated closing tells more; echoes every one."""
-    heard = gather(events)
+    for entry in await consider(transaction, gather(closing_of(event) for event in events)):
+        transaction.say(decided(entry.after))
+
+
+async def take_occasions(house: House, transaction: Transaction, events: Sequence[Occasion]) -> None:
+    """Decides on occasions as on closings, once for each person who is asked about one; echoes every occasion."""
+    complaints: dict[str, date] = {}
+    for event in events:
+        if event.kind == COMPLAINT and event.facts.customer:
+            complaints[event.facts.customer] = max(event.at.date(), complaints.get(event.facts.customer, date.min))
+    if complaints:
+        await customers.upsert_complaints(transaction, complaints)
+    entries = await consider(transaction, gather(occasion_of(event) for event in events))
+    first = {entry.after.key[:2]: entry for entry in sorted(entries, key=lambda each: each.after.key, reverse=True)}
+    for entry in first.values():
+        transaction.say(decided(entry.after))
+
+
+async def consider(transaction: Transaction, heard: Mapping[Key, Closing]) -> list[Entry]:
+    """Enters into the ledger what was heard: decides on what is new, and anew where it tells more."""
+    rules = await rules_in_force(transaction)
     known = await store.find_closures(transaction, {key[:2] for key in heard})
-    told = {key: merge(known[key].closing if key in known else None, closing) for key, closing in heard.items()}
+    register = await find_register(transaction, heard.values())
+    told = _told(rules, heard, known, register)
     reopened = successions({**{key: each.closing for key, each in known.items() if each.closing}, **told}.values())
     await reopen(transaction, {key: at for key, at in reopened.items() if key in known})
-    rules = await rules_in_force(transaction)
     changed = {key for key, closing in told.items() if key in known and closing != known[key].closing}
     running = await _running(transaction, changed)
-    people = await find_people(transaction, rules, [told[key] for key in told if key not in known or key in changed])
+    asked = [told[key] for key in told if key not in known or key in changed]
+    people = await find_people(transaction, rules, asked, register)
     entries = []
     for key, closing in told.items():
         before = known.get(key)
@@ -51,8 +78,29 @@ async def take_closings(house: House, transaction: Transaction, events: Sequence
             )
         entries.append(entry)
     await record(transaction, entries)
-    for entry in entries:
-        transaction.say(decided(entry.after))
+    return entries
+
+
+def _told(
+    rules: Sequence[Rule], heard: Mapping[Key, Closing], known: Mapping[Key, Closure], register: Mapping[str, Customer]
+) -> dict[Key, Closing]:
+    """What was heard together with what is known, addressed to those who are asked about it."""
+    told: dict[Key, Closing] = {}
+    for key, closing in heard.items():
+        before = known.get(key)
+        event = merge(before.closing if before is not None else None, closing)
+        turns = turns_of(rules, event, register.get(event.facts.customer or ""))
+        if event.on != TICKET:
+            here = [each.closing for each in known.values() if each.closing is not None and each.key[:2] == key[:2]]
+            turns = renumbered(turns, here)
+        told |= {Key(*turn[:3]): turn for turn in turns}
+    return told
+
+
+async def find_register(transaction: Transaction, closings: Iterable[Closing]) -> dict[str, Customer]:
+    """The customers of closings, as far as the register knows them."""
+    named = {closing.facts.customer for closing in closings if closing.facts.customer}
+    return await customers.find_customers(transaction, named) if named else {}
 
 
 async def record(transaction: Transaction, entries: Sequence[Entry]) -> None:
@@ -89,15 +137,24 @@ async def _running(transaction: Transaction, closures: Iterable[Key]) -> dict[Ke
     return {Key(*each.closing[:3]): each for each in dossiers if each.survey.is_open}
 
 
-async def find_people(transaction: Transaction, rules: Sequence[Rule], closings: Sequence[Closing]) -> People:
-    """The people of closings. Where somebody's limit counts, no other worker plans for them until the commit."""
+async def find_people(
+    transaction: Transaction,
+    rules: Sequence[Rule],
+    closings: Sequence[Closing],
+    register: Mapping[str, Customer] | None = None,
+) -> People:
+    """The people of closings, with their customers.
+
+    Where somebody's limit counts, no other worker plans for them until the commit.
+    """
     people = {closing.contact.person for closing in closings if closing.contact is not None}
     periods = [rule.limit.period for rule in rules if rule.limit is not None]
     if not people or not periods:
-        return People(await store.find_opted_out(transaction, people) if people else (), {})
+        return People(await store.find_opted_out(transaction, people) if people else (), {}, register)
     await store.insert_people(transaction, people)
     opted_out = await store.lock_people(transaction, people)
-    return People(opted_out, await store.find_asked(transaction, people, transaction.now - max(periods)))
+    asked = await store.find_asked(transaction, people, transaction.now - max(periods))
+    return People(opted_out, asked, register)
 
 
 async def rules_in_force(transaction: Transaction) -> list[Rule]:

@@ -54,6 +54,9 @@ def _dossier(row: Record, rule: Rule) -> Dossier:
         reported=tuple(row["reported"]),
         next_step=row["next_step"],
         next_at=row["next_at"],
+        items=tuple(row["items"]),
+        owner=row["owner"],
+        respondent=store.read_respondent(row),
     )
     return Dossier(survey=survey, closing=closing, contact=closing.contact, rule=rule)
 

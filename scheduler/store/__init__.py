@@ -17,6 +17,7 @@ from scheduler.store.policies import find_policies_in_force as find_policies_in_
 from scheduler.store.policies import find_policy_version as find_policy_version
 from scheduler.store.policies import insert_policy_version as insert_policy_version
 from scheduler.store.policies import list_policies as list_policies
+from services.contracts.surveys import Respondent
 from services.contracts.tickets import Contact, TicketFacts
 from services.database import Record, Transaction
 from services.statements import Statements
@@ -26,6 +27,7 @@ SQL = Statements("scheduler")
 _MOVE_COLUMNS = Move._fields
 _write = msgspec.json.Encoder().encode
 _read_facts = msgspec.json.Decoder(TicketFacts).decode
+_read_respondent = msgspec.json.Decoder(Respondent).decode
 _read_contact = msgspec.json.Decoder(Contact).decode
 
 
@@ -51,9 +53,12 @@ async def insert_closures(transaction: Transaction, closures: Sequence[Closure])
         (source, ticket, number), closing = each.key, _told(each)
         facts, contact = _texts(closing)
         rows.append(
-            (source, ticket, number, closing.closed_at, each.reopened_at, facts, contact, *_verdict_columns(each))
+            (
+                *(source, ticket, number, closing.on, closing.closed_at, each.reopened_at, facts, contact),
+                *_verdict_columns(each),
+            )
         )
-    return len(await transaction.fetch(SQL["insert_closures"], *columns(rows, 17)))
+    return len(await transaction.fetch(SQL["insert_closures"], *columns(rows, 18)))
 
 
 async def update_closures(transaction: Transaction, closures: Sequence[Closure]) -> None:
@@ -144,9 +149,12 @@ async def insert_surveys(transaction: Transaction, dossiers: Sequence[Dossier]) 
                 survey.next_step,
                 survey.next_at,
                 rule.survey.limited,
+                array(survey.items),
+                survey.owner,
+                _write(survey.respondent).decode(),
             )
         )
-    await transaction.execute(SQL["insert_surveys"], transaction.now, *columns(rows, 17))
+    await transaction.execute(SQL["insert_surveys"], transaction.now, *columns(rows, 20))
 
 
 async def find_surveys_of_closures(transaction: Transaction, closures: Iterable[Key]) -> list[UUID]:
@@ -244,7 +252,12 @@ async def list_moves(transaction: Transaction, survey: UUID) -> list[Record]:
 def read_closing(row: Record) -> Closing:
     """The closing in a row that has its columns."""
     key, facts = (row["source"], row["ticket"], row["closure"]), _read_facts(row["facts"])
-    return Closing(*key, row["closed_at"], facts, read_contact(row))
+    return Closing(*key, row["closed_at"], facts, read_contact(row), row["kind"])
+
+
+def read_respondent(row: Record) -> Respondent:
+    """Who is asked by a survey, in the register's words."""
+    return _read_respondent(row["respondent"])
 
 
 def read_contact(row: Record) -> Contact | None:

@@ -1,6 +1,6 @@
 -- name: find_closures
 -- Every closure of the tickets.
-select c.source, c.ticket, c.closure, c.closed_at, c.reopened_at, c.facts, c.contact, c.turn, c.outcome, c.reason,
+select c.source, c.ticket, c.closure, c.kind, c.closed_at, c.reopened_at, c.facts, c.contact, c.turn, c.outcome, c.reason,
     c.rule, c.draw, c.policy, c.version, c.actor, c.note, c.decided_at
 from (select distinct source, ticket from unnest($1::text[] collate "C", $2::text[] collate "C") as t(source, ticket)) t
 join scheduler.closure c on c.source = t.source and c.ticket = t.ticket
@@ -8,14 +8,14 @@ order by c.source, c.ticket, c.closure;
 
 -- name: insert_closures
 -- New closures with their decisions; one that is known already returns no row.
-insert into scheduler.closure (source, ticket, closure, closed_at, reopened_at, facts, contact, turn, outcome, reason,
-    rule, draw, policy, version, actor, note, decided_at)
-select source, ticket, closure, closed_at, reopened_at, facts::json, contact::json, turn, outcome, reason, rule, draw,
-    policy, version, actor, note, decided_at
-from unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[],
-    $8::smallint[], $9::text[], $10::text[], $11::text[], $12::float8[], $13::text[], $14::integer[], $15::text[],
-    $16::text[], $17::timestamptz[])
-as new(source, ticket, closure, closed_at, reopened_at, facts, contact, turn, outcome, reason, rule, draw, policy,
+insert into scheduler.closure (source, ticket, closure, kind, closed_at, reopened_at, facts, contact, turn, outcome,
+    reason, rule, draw, policy, version, actor, note, decided_at)
+select source, ticket, closure, kind, closed_at, reopened_at, facts::json, contact::json, turn, outcome, reason, rule,
+    draw, policy, version, actor, note, decided_at
+from unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::text[],
+    $8::text[], $9::smallint[], $10::text[], $11::text[], $12::text[], $13::float8[], $14::text[], $15::integer[],
+    $16::text[], $17::text[], $18::timestamptz[])
+as new(source, ticket, closure, kind, closed_at, reopened_at, facts, contact, turn, outcome, reason, rule, draw, policy,
     version, actor, note, decided_at)
 on conflict do nothing
 returning 1;
@@ -90,15 +90,16 @@ on conflict (person) do update set opted_out_at = least(p.opted_out_at, excluded
 -- name: insert_surveys
 -- New surveys; a closure that is surveyed under that name already is left alone.
 insert into scheduler.survey (id, source, ticket, closure, name, policy, version, person, state, planned_at,
-    promised_by, expires_at, asked_at, ended_at, steps, reported, next_step, next_at, limited)
+    promised_by, expires_at, asked_at, ended_at, steps, reported, next_step, next_at, limited, items, owner,
+    respondent)
 select id, source, ticket, closure, name, policy, version, person, state, $1, promised_by, expires_at, asked_at,
     ended_at, array_fill(null::text, array[places]), array_fill(null::timestamptz, array[places]), next_step, next_at,
-    limited
+    limited, items::text[], owner, respondent::json
 from unnest($2::uuid[], $3::text[], $4::text[], $5::integer[], $6::text[], $7::text[], $8::integer[], $9::uuid[],
     $10::text[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::integer[],
-    $16::smallint[], $17::timestamptz[], $18::boolean[])
+    $16::smallint[], $17::timestamptz[], $18::boolean[], $19::text[], $20::text[], $21::text[])
 as new(id, source, ticket, closure, name, policy, version, person, state, promised_by, expires_at, asked_at, ended_at,
-    places, next_step, next_at, limited)
+    places, next_step, next_at, limited, items, owner, respondent)
 on conflict do nothing;
 
 -- name: find_surveys_of_closures
@@ -113,8 +114,8 @@ select id from scheduler.survey where person = any($1::uuid[]) and asked_at is n
 -- name: lock_surveys
 -- Surveys with what they are about, kept from other workers until the commit.
 select s.id, s.source, s.ticket, s.closure, s.name, s.policy, s.version, s.person, s.state, s.promised_by,
-    s.expires_at, s.asked_at, s.contacted_at, s.ended_at, s.steps, s.reported, s.next_step, s.next_at,
-    c.closed_at, c.facts, c.contact
+    s.expires_at, s.asked_at, s.contacted_at, s.ended_at, s.steps, s.reported, s.next_step, s.next_at, s.items, s.owner,
+    s.respondent, c.kind, c.closed_at, c.facts, c.contact
 from scheduler.survey s join scheduler.closure c using (source, ticket, closure)
 where s.id = any($1::uuid[])
 order by s.id
