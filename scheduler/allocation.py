@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date
 from fractions import Fraction
+from itertools import islice
 from math import ceil, floor
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from scheduler.audience import Customer, Stratum, Unit, since
 from scheduler.sample import draw
@@ -20,14 +21,23 @@ ALWAYS: Stratum = ("always",)
 """The stratum of those who are asked in any case."""
 
 
+Cause = Literal["draw", "always", "coverage", "replacement"]
+"""Why a unit was chosen: by lot, in any case, to reach enough active customers, or in the place of a lost one."""
+
+
 class Drawn(NamedTuple):
-    """A unit after the draw. `weight` is how many units it stands for in estimates, None where it was not chosen."""
+    """A unit after the draw. `weight` is how many units it stands for in estimates.
+
+    None where it was not chosen, or was lost and gave its weight to the one that took its place. `cause` tells why it
+    was chosen.
+    """
 
     unit: Unit
     stratum: Stratum
     draw: float
     chosen: bool
     weight: float | None
+    cause: Cause | None = None
 
 
 class Proof(NamedTuple):
@@ -95,11 +105,11 @@ def choose(sample: Sample, units: Iterable[Unit], seed: str, always: Set[str] = 
 
 def _outcome(
     unit: Unit, chosen: Mapping[str, tuple[Stratum, float]], number: float
-) -> tuple[Stratum, float, bool, float | None]:
+) -> tuple[Stratum, float, bool, float | None, Cause | None]:
     if unit.key not in chosen:
-        return unit.stratum, number, False, None
+        return unit.stratum, number, False, None, None
     stratum, weight = chosen[unit.key]
-    return stratum, number, True, weight
+    return stratum, number, True, weight, "always" if stratum == ALWAYS else "draw"
 
 
 def _organisations(sample: Sample, units: Sequence[Unit], seed: str) -> list[tuple[list[Unit], float]]:
@@ -131,18 +141,27 @@ def weights(sizes: Mapping[Stratum, int], counts: Mapping[Stratum, int]) -> dict
     return {stratum: sizes[stratum] / count for stratum, count in counts.items() if count}
 
 
-def next_in_line(sample: Sample, drawn: Sequence[Drawn], lost: Set[str]) -> tuple[Unit, ...]:
-    """Who takes the place of chosen units that cannot be reached: the next lowest draws where those were drawn."""
+def next_in_line(sample: Sample, drawn: Sequence[Drawn], lost: Set[str]) -> dict[str, Unit]:
+    """Who takes the place of each chosen unit that cannot be reached: the next lowest draw where that was drawn.
+
+    By the key of the lost unit; without an entry where nobody is left.
+    """
     waiting: defaultdict[tuple[str, Stratum], list[Drawn]] = defaultdict(list)
-    for each in sorted(drawn, key=lambda each: (each.draw, each.unit.key)):
+    for each in sorted(drawn, key=_by_draw):
         if not each.chosen and each.unit.key not in lost:
             waiting[_group(sample, each)].append(each)
-    places = [_group(sample, each) for each in drawn if each.chosen and each.unit.key in lost]
-    return tuple(waiting[place].pop(0).unit for place in places if waiting[place])
+    places = [each for each in drawn if each.chosen and each.unit.key in lost]
+    return {
+        each.unit.key: waiting[_group(sample, each)].pop(0).unit for each in places if waiting[_group(sample, each)]
+    }
 
 
 def _group(sample: Sample, each: Drawn) -> tuple[str, Stratum]:
     return each.unit.organisation if sample.organisations else "", each.stratum
+
+
+def _by_draw(each: Drawn) -> tuple[float, str]:
+    return each.draw, each.unit.key
 
 
 def active_customers(coverage: Coverage, customers: Iterable[Customer], today: date) -> frozenset[str]:
@@ -156,6 +175,62 @@ def active_customers(coverage: Coverage, customers: Iterable[Customer], today: d
 def prove_coverage(coverage: Coverage, active: Set[str], customers: Iterable[str]) -> Proof:
     """Before a survey, whether its plan covers enough active customers; afterwards, whether it reached enough."""
     return Proof(_at_least(coverage.share, len(active)), len(active & set(customers)), len(active))
+
+
+def cover(
+    sample: Sample,
+    coverage: Coverage,
+    drawn: Sequence[Drawn],
+    active: Set[str],
+    lost: Set[str] = frozenset(),
+) -> tuple[Drawn, ...]:
+    """The draw with as many more active customers as the coverage lacks: the next lowest draws among theirs.
+
+    `lost` are keys of units that cannot be reached: they neither count nor are added. Where units were added to a
+    stratum, its active and its other units are weighted apart, so that its chosen units stand for as many as before.
+    """
+    covered = {each.unit.customer for each in drawn if each.chosen and each.unit.key not in lost}
+    lacking = prove_coverage(coverage, active, covered)
+    first: dict[str, str] = {}
+    for each in sorted(drawn, key=_by_draw):
+        if not each.chosen and each.unit.key not in lost and each.unit.customer in active:
+            first.setdefault(each.unit.customer, each.unit.key)
+    candidates = (key for customer, key in first.items() if customer not in covered)
+    added = frozenset(islice(candidates, max(lacking.required - lacking.counted, 0)))
+    return _weighed_anew(sample, drawn, active, added, lost)
+
+
+def _weighed_anew(
+    sample: Sample, drawn: Sequence[Drawn], active: Set[str], added: Set[str], lost: Set[str]
+) -> tuple[Drawn, ...]:
+    groups: defaultdict[tuple[str, Stratum], list[Drawn]] = defaultdict(list)
+    for each in drawn:
+        groups[_group(sample, each)].append(each)
+    weight: dict[str, float] = {}
+    for members in groups.values():
+        if not added.isdisjoint(each.unit.key for each in members):
+            asked = {each.unit.key for each in members if each.chosen and each.unit.key not in lost} | added
+            weight |= _apart(members, asked, active)
+    return tuple(
+        each._replace(weight=weight.get(each.unit.key, each.weight)) if each.unit.key not in added
+        else each._replace(chosen=True, weight=weight[each.unit.key], cause="coverage")
+        for each in drawn
+    )  # fmt: skip
+
+
+def _apart(members: Sequence[Drawn], asked: Set[str], active: Set[str]) -> dict[str, float]:
+    """The weights within one stratum: active and other units apart, together where none of one kind is asked."""
+    whole = sum(each.weight or 0 for each in members) / len(members) or 1.0
+    kinds = [[each for each in members if (each.unit.customer in active) == kind] for kind in (True, False)]
+    counts = [sum(each.unit.key in asked for each in kind) for kind in kinds]
+    if any(kind and not count for kind, count in zip(kinds, counts, strict=True)):
+        kinds, counts = [list(members)], [sum(counts)]
+    return {
+        each.unit.key: whole * len(kind) / count
+        for kind, count in zip(kinds, counts, strict=True)
+        for each in kind
+        if each.unit.key in asked
+    }
 
 
 def counts_as_followed_up(guarantee: Guarantee, channel: Channel | None) -> bool:

@@ -152,11 +152,12 @@ def test_who_cannot_be_reached_is_replaced_by_the_next_draw_of_his_stratum() -> 
     rule = sample(size="20%", strata=["tier"])
     drawn = choose(rule, units({("core",): 10, ("ordinary",): 20}), "seed")
     lost = {next(each.unit.key for each in drawn if each.chosen and each.stratum == ("core",))}
-    (instead,) = next_in_line(rule, drawn, lost)
+    ((place, instead),) = next_in_line(rule, drawn, lost).items()
+    assert {place} == lost
     waiting = [each for each in drawn if each.stratum == ("core",) and not each.chosen]
     assert instead == min(waiting, key=lambda each: each.draw).unit
     everybody = {each.unit.key for each in drawn}
-    assert next_in_line(rule, drawn, everybody) == ()
+    assert next_in_line(rule, drawn, everybody) == {}
 
 
 def test_row_s2_8_coverage_is_proved_before_and_after() -> None:
