@@ -13,6 +13,7 @@ import structlog
 
 from scheduler import api, store
 from scheduler.handlers import HANDLERS, TICKS
+from scheduler.handlers.open_surveys import OpenSurveys
 from scheduler.store import NewVersion
 from services.contracts.policy import PolicyError, parse_policy
 from services.contracts.surveys import PolicyApproved
@@ -26,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 DEFAULT = "itss-incident.yaml"
 ANNOUNCE_SECONDS = 3600.0
+OPEN_SURVEYS_SECONDS = 1.0
 
 
 class Policies:
@@ -96,6 +98,10 @@ async def open_room(house: House) -> AsyncIterator[Room]:
     yield Room(
         name="scheduler",
         handlers=HANDLERS,
-        ticks=(Tick(name="keep_policies", every=ANNOUNCE_SECONDS, run=policies.keep), *TICKS),
+        ticks=(
+            Tick(name="keep_policies", every=ANNOUNCE_SECONDS, run=policies.keep),
+            Tick(name="say_open_surveys", every=OPEN_SURVEYS_SECONDS, run=OpenSurveys().say),
+            *TICKS,
+        ),
         routers=(api.router,),
     )
