@@ -10,13 +10,12 @@ import json
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import Self
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from notifier.channels.http import CONNECTIONS, Answer, open_client, request
+from notifier.channels.http import Answer, HttpChannel
 from notifier.channels.receipts import Forged, ReceiptCall, Unreadable, own_reference, same, sign
 from notifier.delivery import Outcome, Receipt, http_reply
 from notifier.message import Text
@@ -40,19 +39,18 @@ _LATER = (
 _UNKNOWN = ("isp.SYSTEM_ERROR", "isp.UNKNOWN_ERROR")
 
 
-class AliyunChannel:
+class AliyunChannel(HttpChannel):
     """Hands text messages over to Alibaba Cloud."""
 
     provider = "aliyun"
     acknowledgement: Mapping[str, object] = {"code": 0, "msg": "OK"}
-    connections = CONNECTIONS
 
     def __init__(self, *, api: str, account: str, secret: str, signature: str, template: str) -> None:
+        super().__init__()
         self._api = api.rstrip("/")
         self._account = account
         self._secret = secret
         self._fixed = {"SignName": signature, "TemplateCode": template}
-        self._client = open_client()
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -65,14 +63,6 @@ class AliyunChannel:
             )
         secret = settings.sms_secret.get_secret_value()
         return cls(api=settings.sms_url or API, account=account, secret=secret, signature=sender, template=template)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._client.aclose()
 
     async def send(self, text: Text, deadline: float) -> Outcome:
         """Hands one text message over. Never raises but when cancelled."""
@@ -94,7 +84,7 @@ class AliyunChannel:
             date=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             nonce=secrets.token_hex(16),
         )
-        answer = await request(self._client, self.provider, deadline, "POST", f"{self._api}/?{query}", headers=headers)
+        answer = await self.request(deadline, "POST", f"{self._api}/?{query}", headers=headers)
         return answer if isinstance(answer, Outcome) else _outcome(answer)
 
     async def ask(self, reference: str) -> Receipt | None:

@@ -9,7 +9,8 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from types import TracebackType
+from typing import Any, ClassVar, Self
 
 import httpx
 import msgspec
@@ -35,32 +36,42 @@ class Answer:
     retry_after: timedelta | None
 
 
-def open_client() -> httpx.AsyncClient:
-    """A client with deadlines, whose connections are used again while they are fresh."""
-    return httpx.AsyncClient(
-        timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
-        limits=httpx.Limits(
-            max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=IDLE_SECONDS
-        ),
-        follow_redirects=False,
-        trust_env=False,
-    )
+class HttpChannel:
+    """What every provider that is called by HTTP stands on: a client whose connections are used again while fresh."""
 
+    provider: ClassVar[str]
+    connections = CONNECTIONS
 
-async def request(
-    client: httpx.AsyncClient, provider: str, deadline: float, method: str, url: str, **arguments: Any
-) -> Answer | Outcome:
-    """The answer to one request, or what its failure means for a message. Never raises but when cancelled."""
-    if deadline - asyncio.get_running_loop().time() <= RESERVE_SECONDS:
-        return Outcome("unstarted", f"{provider} no time")
-    try:
-        async with asyncio.timeout_at(deadline):
-            response = await client.request(method, url, **arguments)
-    except _UNSENT as error:
-        return Outcome("temporary", f"{provider} {type(error).__name__}")
-    except (httpx.HTTPError, TimeoutError) as error:
-        return Outcome("uncertain", f"{provider} {type(error).__name__}")
-    return Answer(response.status_code, _object(response.content), retry_after(response.headers.get("retry-after")))
+    def __init__(self) -> None:
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
+            limits=httpx.Limits(
+                max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=IDLE_SECONDS
+            ),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def request(self, deadline: float, method: str, url: str, **arguments: Any) -> Answer | Outcome:
+        """The answer to one request, or what its failure means for a message. Never raises but when cancelled."""
+        if deadline - asyncio.get_running_loop().time() <= RESERVE_SECONDS:
+            return Outcome("unstarted", f"{self.provider} no time")
+        try:
+            async with asyncio.timeout_at(deadline):
+                response = await self._client.request(method, url, **arguments)
+        except _UNSENT as error:
+            return Outcome("temporary", f"{self.provider} {type(error).__name__}")
+        except (httpx.HTTPError, TimeoutError) as error:
+            return Outcome("uncertain", f"{self.provider} {type(error).__name__}")
+        return Answer(response.status_code, _object(response.content), retry_after(response.headers.get("retry-after")))
 
 
 def retry_after(text: str | None) -> timedelta | None:

@@ -7,12 +7,11 @@ receipts                → POST /hooks/receipts/http, signed
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import Self
 
 import msgspec
 
-from notifier.channels.http import ANSWER_SECONDS, CONNECTIONS, Answer, open_client, request
+from notifier.channels.http import ANSWER_SECONDS, Answer, HttpChannel
 from notifier.channels.receipts import Forged, ReceiptCall, Unreadable, own_reference, same, sign
 from notifier.delivery import Outcome, Receipt, State, http_reply
 from notifier.message import Text
@@ -22,18 +21,17 @@ from services.settings import Settings
 _STATES: dict[str, State] = {"accepted": "accepted", "delivered": "delivered", "failed": "bounced"}
 
 
-class HttpSmsChannel:
+class HttpSmsChannel(HttpChannel):
     """Hands text messages over to a gateway that speaks the generic protocol."""
 
     provider = "http"
     acknowledgement: Mapping[str, object] = {"status": "ok"}
-    connections = CONNECTIONS
 
     def __init__(self, url: str, secret: str) -> None:
+        super().__init__()
         self._url = url.rstrip("/")
         self._secret = secret
         self._headers = {"authorization": f"Bearer {secret}"}
-        self._client = open_client()
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -42,19 +40,9 @@ class HttpSmsChannel:
             raise ConfigurationError("HUIFANG_SMS_PROVIDER=http needs HUIFANG_SMS_URL and HUIFANG_SMS_SECRET")
         return cls(settings.sms_url, settings.sms_secret.get_secret_value())
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._client.aclose()
-
     async def send(self, text: Text, deadline: float) -> Outcome:
         """Hands one text message over. Never raises but when cancelled."""
-        answer = await request(
-            self._client,
-            self.provider,
+        answer = await self.request(
             deadline,
             "POST",
             self._url,
@@ -72,7 +60,7 @@ class HttpSmsChannel:
         """Asks the gateway what became of a message; None where it does not tell."""
         deadline = asyncio.get_running_loop().time() + ANSWER_SECONDS
         url = f"{self._url}/{reference}"
-        answer = await request(self._client, self.provider, deadline, "GET", url, headers=self._headers)
+        answer = await self.request(deadline, "GET", url, headers=self._headers)
         # Only a gateway that knows the question says `unknown` in a 200; a 404 may come from one that does not.
         if isinstance(answer, Outcome) or answer.status != 200 or answer.json.get("reference") != reference:
             return None

@@ -8,11 +8,10 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qsl
 
-from notifier.channels.http import CONNECTIONS, Answer, open_client, request
+from notifier.channels.http import Answer, HttpChannel
 from notifier.channels.receipts import Forged, ReceiptCall, Unreadable, own_reference, same
 from notifier.delivery import Outcome, Receipt, State, http_reply
 from notifier.message import Text
@@ -30,20 +29,19 @@ _DEAD = frozenset({21211, 21214, 21217, 21610, 21614})
 """Not a number, not reachable, not a mobile, or its owner answered STOP."""
 
 
-class TwilioChannel:
+class TwilioChannel(HttpChannel):
     """Hands text messages over to Twilio."""
 
     provider = "twilio"
     acknowledgement: Mapping[str, object] = {}
-    connections = CONNECTIONS
 
     def __init__(self, *, api: str, account: str, secret: str, sender: str, callback: str) -> None:
+        super().__init__()
         self._url = f"{api.rstrip('/')}/2010-04-01/Accounts/{account}/Messages.json"
         self._account = account
         self._secret = secret
         self._sender = {"MessagingServiceSid" if sender.startswith("MG") else "From": sender}
         self._callback = callback
-        self._client = open_client()
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -61,19 +59,9 @@ class TwilioChannel:
             callback=f"{settings.public_url.rstrip('/')}/hooks/receipts/twilio",
         )
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._client.aclose()
-
     async def send(self, text: Text, deadline: float) -> Outcome:
         """Hands one text message over. Never raises but when cancelled."""
-        answer = await request(
-            self._client,
-            self.provider,
+        answer = await self.request(
             deadline,
             "POST",
             self._url,

@@ -4,14 +4,18 @@ from email.utils import format_datetime
 
 import pytest
 
-from notifier.channels.http import Answer, open_client, request, retry_after
+from notifier.channels.http import Answer, HttpChannel, retry_after
 from notifier.delivery import Outcome
 from tests.notifier.servers import Reply, gateway
 
 
+class Provider(HttpChannel):
+    provider = "p"
+
+
 async def ask(url: str, seconds: float = 5.0) -> Answer | Outcome:
-    async with open_client() as client:
-        return await request(client, "p", asyncio.get_running_loop().time() + seconds, "POST", url, json={})
+    async with Provider() as channel:
+        return await channel.request(asyncio.get_running_loop().time() + seconds, "POST", url, json={})
 
 
 async def test_an_answer_is_read_whatever_it_is() -> None:
