@@ -1,7 +1,7 @@
 """The scheduler at work in a test: hears events, lets time come, and tells what it said."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -16,7 +16,7 @@ from services.contracts.envelope import Event
 from services.contracts.policy import Policy
 from services.contracts.surveys import SurveyDue
 from services.contracts.tickets import Contact, TicketClosed, TicketFacts, TicketReopened
-from services.database import Record
+from services.database import Record, Transaction
 from services.house import House
 
 Kind = TypeVar("Kind", bound=Event)
@@ -68,6 +68,12 @@ class Desk:
                 done = await bring_up(self.house, transaction)
                 said += transaction.said
         return said
+
+    async def tick(self, run: Callable[[House, Transaction], Awaitable[int]]) -> list[Event]:
+        """Lets the room do something by the clock, and returns what was said."""
+        async with self.house.database.transaction("scheduler") as transaction:
+            await run(self.house, transaction)
+            return list(transaction.said)
 
     async def dues(self, to: datetime | timedelta) -> list[SurveyDue]:
         """The steps that are said by then."""

@@ -1,15 +1,10 @@
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 
-from scheduler import api
 from services.auth import Role, create_key
-from services.pulse import Pulse
-from services.room import Room
-from services.web import application
+from tests.scheduler.client import Client
 from tests.scheduler.desk import Desk, closed, person, reopened, report
 from tests.scheduler.rules import policy
 
@@ -17,27 +12,6 @@ MONDAY = datetime(2026, 3, 2, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 ANNA = person(1)
-
-
-class Client(httpx.AsyncClient):
-    """Calls the room's REST with a key of a role."""
-
-    async def story(self, ticket: str = "IT-1") -> dict[str, Any]:
-        response = await self.get(f"/v1/tickets/jira/{ticket}")
-        assert response.status_code == 200, response.text
-        story: dict[str, Any] = response.json()
-        return story
-
-
-@pytest.fixture
-async def client(desk: Desk) -> AsyncIterator[Client]:
-    """An agent, whose key is named `anna`."""
-    async with desk.house.database.transaction("services") as transaction:
-        key = await create_key(transaction, "anna", Role.agent)
-    app = application(desk.house, [Room(name="scheduler", routers=(api.router,))], Pulse())
-    headers = {"authorization": f"Bearer {key}"}
-    async with Client(transport=httpx.ASGITransport(app), base_url="http://house", headers=headers) as client:
-        yield client
 
 
 async def test_the_ledger_tells_the_whole_story_of_a_ticket(desk: Desk, client: Client) -> None:
