@@ -7,15 +7,17 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 MOST_BYTES = 512 * 1024 * 1024
 """The most that a packed file may hold."""
 LONGEST_CELL = 10_000
 """In characters."""
+MOST_COLUMNS = 1_000
 
 _DELIMITERS = ",;\t"
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_CHARSETS = {"utf-8-sig": "utf-8"}
 _UTF_16 = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 _JOINTS = re.compile(r"[\s_\-]+")
@@ -68,10 +70,14 @@ class Columns(NamedTuple):
 
 
 class Sheet:
-    """A header, and the records below it."""
+    """A header, and the records below it; `charset` and `delimiter` tell how the file was understood."""
 
-    def __init__(self, header: Sequence[str], line: int, records: Iterator["_Record"]) -> None:
+    def __init__(
+        self, header: Sequence[str], line: int, records: Iterator["_Record"], charset: str, delimiter: str
+    ) -> None:
         self.header = tuple(header)
+        self.charset = charset
+        self.delimiter = delimiter
         self._line = line
         self._records = records
 
@@ -127,7 +133,7 @@ def open_sheet(data: bytes) -> Sheet:
 
     Raises `SheetError`. The records are read as they are asked for.
     """
-    text = _decode(_unpack(data))
+    text, charset = _decode(_unpack(data))
     delimiter = _delimiter(text)
     records = _records(text, delimiter)
     for line, cells in records:
@@ -135,7 +141,11 @@ def open_sheet(data: bytes) -> Sheet:
             raise SheetError(Finding(line, None, cells, "Name the columns in the first line"))
         # A first line `sep=;` is meant for spreadsheets.
         if "".join(cells).casefold() != "sep=":
-            return Sheet([unicodedata.normalize("NFKC", cell).strip() for cell in cells], line, records)
+            header = [unicodedata.normalize("NFKC", cell).strip() for cell in cells]
+            if len(header) > MOST_COLUMNS:
+                what = f"{len(header)} columns, more than {MOST_COLUMNS}"
+                raise SheetError(Finding(line, None, what, "Leave out those that are not needed"))
+            return Sheet(header, line, records, charset, delimiter)
     raise SheetError(
         Finding(1, None, "the file is empty", "Give a table with the names of its columns in the first line")
     )
@@ -207,31 +217,30 @@ def _unpack(data: bytes) -> bytes:
     return b"".join(parts)
 
 
-def _decode(data: bytes) -> str:
+def _decode(data: bytes) -> tuple[str, str]:
+    """The text, and the charset that it was in."""
     charset = _UTF_16.get(data[:2]) or _bare_utf_16(data) or "utf-8-sig"
     try:
         text = data.decode(charset)
     except UnicodeDecodeError as error:
-        text = (
-            _decode_gb18030(data, error)
-            if charset == "utf-8-sig"
-            else _refuse(data[: error.start].decode(charset, "replace"), "UTF-16")
-        )
+        if charset != "utf-8-sig":
+            _refuse(data[: error.start].decode(charset, "replace"), "UTF-16")
+        text, charset = _decode_gb18030(data, error), "gb18030"
     if "\0" in text:
         _refuse(text[: text.index("\0")], "text: it holds NUL")
-    return text
+    return text, _CHARSETS.get(charset, charset)
 
 
 def _decode_gb18030(data: bytes, fault: UnicodeDecodeError) -> str:
     """What is no UTF-8 is GB18030, unless it is UTF-8 all the same but for a few bytes."""
     lenient = data.decode("utf-8-sig", "replace")
     kinds = Counter("bad" if each == "\ufffd" else "good" for each in lenient if not each.isascii())
-    if kinds["good"] <= 4 * kinds["bad"]:
-        try:
-            return data.decode("gb18030")
-        except UnicodeDecodeError as error:
-            return _refuse(data[: error.start].decode("gb18030", "replace"), "UTF-8, UTF-16 or GB18030")
-    return _refuse(data[: fault.start].decode("utf-8-sig", "replace"), "UTF-8")
+    if kinds["good"] > 4 * kinds["bad"]:
+        _refuse(data[: fault.start].decode("utf-8-sig", "replace"), "UTF-8")
+    try:
+        return data.decode("gb18030")
+    except UnicodeDecodeError as error:
+        _refuse(data[: error.start].decode("gb18030", "replace"), "UTF-8, UTF-16 or GB18030")
 
 
 def _bare_utf_16(data: bytes) -> str | None:
@@ -244,7 +253,7 @@ def _bare_utf_16(data: bytes) -> str | None:
     return None
 
 
-def _refuse(before: str, what: str) -> str:
+def _refuse(before: str, what: str) -> NoReturn:
     line = 1 + len(re.findall(r"\r\n|\n|\r", before))
     raise SheetError(Finding(line, None, f"the file is no {what}", "Save it as CSV UTF-8"))
 

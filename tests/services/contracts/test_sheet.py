@@ -168,3 +168,23 @@ def test_a_time_at_the_end_of_all_times() -> None:
 
 def test_names_are_compared_without_their_dress() -> None:
     assert fold(" Closed-At ") == fold("closed at") == fold("CLOSED__AT*") == "closed_at"
+
+
+@pytest.mark.parametrize(
+    ("charset", "delimiter", "told"),
+    [
+        ("utf-8", ",", "utf-8"),
+        ("utf-8-sig", ";", "utf-8"),
+        ("utf-16", "\t", "utf-16"),
+        ("utf-16-le", ",", "utf-16-le"),
+        ("gb18030", ";", "gb18030"),
+    ],
+)
+def test_how_the_file_was_understood_is_told(charset: str, delimiter: str, told: str) -> None:
+    sheet = open_sheet(delimiter.join(("编号", "名称")).encode(charset))
+    assert (sheet.charset, sheet.delimiter) == (told, delimiter)
+
+
+def test_a_million_columns_are_refused() -> None:
+    with pytest.raises(SheetError, match="columns, more than"):
+        open_sheet(b"a," * 1_000_000)
