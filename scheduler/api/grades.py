@@ -11,7 +11,7 @@ from scheduler.api.doors import Cursor, Limit, Readers, SchedulerTransaction
 from scheduler.store import customers
 from services.web import Page, decode_cursor, encode_cursor
 
-router = APIRouter()
+router = APIRouter(prefix="/v1", tags=["scheduler"])
 
 
 class GradeItem(BaseModel):

@@ -10,7 +10,7 @@ from scheduler.handlers.guarantees import span_of, terms_now
 from scheduler.store import guarantees
 from services.web import Page
 
-router = APIRouter()
+router = APIRouter(prefix="/v1", tags=["scheduler"])
 
 
 class GuaranteeItem(BaseModel):

@@ -15,7 +15,7 @@ from services.database import Record
 from services.errors import Problem
 from services.web import Page, decode_cursor, encode_cursor
 
-router = APIRouter()
+router = APIRouter(prefix="/v1", tags=["scheduler"])
 
 
 class MoveItem(BaseModel):

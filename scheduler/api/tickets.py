@@ -24,7 +24,7 @@ from services.database import Record, Transaction
 from services.errors import Problem
 from services.identifiers import uuid7
 
-router = APIRouter()
+router = APIRouter(prefix="/v1", tags=["scheduler"])
 
 
 class ClosureItem(BaseModel):

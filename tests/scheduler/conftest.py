@@ -28,7 +28,7 @@ async def client(desk: Desk) -> AsyncIterator[Client]:
     """An agent, whose key is named `anna`."""
     async with desk.house.database.transaction("services") as transaction:
         key = await create_key(transaction, "anna", Role.agent)
-    app = application(desk.house, [Room(name="scheduler", routers=(api.router,))], Pulse())
+    app = application(desk.house, [Room(name="scheduler", routers=api.ROUTERS)], Pulse())
     headers = {"authorization": f"Bearer {key}"}
     async with Client(transport=httpx.ASGITransport(app), base_url="http://house", headers=headers) as client:
         yield client
