@@ -1,21 +1,20 @@
 """The scheduler, wired; and the policies that are put in force at its start."""
 
-import hashlib
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, time
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import structlog
 
 from scheduler import api, store
 from scheduler.handlers import HANDLERS, TICKS
 from scheduler.handlers.open_surveys import OpenSurveys
+from scheduler.handlers.policies import new_version
+from scheduler.revision import installed
 from scheduler.store import NewVersion
-from services.contracts.policy import PolicyError, parse_policy
+from services.contracts.policy import PolicyError, parse_policy, read_policy
 from services.contracts.surveys import PolicyApproved
 from services.database import Transaction
 from services.errors import ConfigurationError
@@ -31,7 +30,11 @@ OPEN_SURVEYS_SECONDS = 1.0
 
 
 class Policies:
-    """The installation's policy files: put in force where they are new or changed, and said again every hour."""
+    """The installation's policy files: put in force where they are new or changed, and said again every hour.
+
+    They are approved by what their own `approval` says. A file that did not change since it was installed last leaves
+    alone what was approved here meanwhile.
+    """
 
     def __init__(self, versions: Iterable[NewVersion]) -> None:
         self._versions = tuple(versions)
@@ -39,7 +42,8 @@ class Policies:
     async def keep(self, house: House, transaction: Transaction) -> int:
         """Installs what is new and says every policy in force, for rooms that have forgotten or never heard it."""
         for new in self._versions:
-            version = await store.insert_policy_version(transaction, new)
+            history = installed(read_policy(new.document), transaction.now)
+            version = await store.insert_policy_version(transaction, new, history)
             if version is not None:
                 log.info("policy_installed", policy=new.policy, version=version)
         for row in await store.find_policies_in_force(transaction):
@@ -79,16 +83,7 @@ def _new_version(file: Traversable) -> NewVersion:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{file}: cannot be read as UTF-8: {error}") from error
-    policy = parse_policy(text, str(file))
-    midnight = datetime.combine(policy.approval.effective, time(), ZoneInfo(policy.calendar.timezone))
-    return NewVersion(
-        policy.policy,
-        policy.title.model_dump_json(),
-        policy.document(),
-        text,
-        hashlib.sha256(text.encode()).digest(),
-        midnight.astimezone(UTC),
-    )
+    return new_version(text, parse_policy(text, str(file)))
 
 
 @asynccontextmanager
@@ -103,5 +98,5 @@ async def open_room(house: House) -> AsyncIterator[Room]:
             Tick(name="say_open_surveys", every=OPEN_SURVEYS_SECONDS, run=OpenSurveys().say),
             *TICKS,
         ),
-        routers=(api.router,),
+        routers=api.ROUTERS,
     )

@@ -5,6 +5,8 @@ import pytest
 
 from scheduler import store
 from scheduler.app import Policies, open_room, read_policies
+from scheduler.handlers.policies import new_version, propose, take_step
+from scheduler.store.policies import list_policy_steps
 from services.clock import DrivenClock
 from services.contracts.policy import parse_policy, read_policy
 from services.contracts.surveys import PolicyApproved
@@ -42,6 +44,51 @@ async def test_a_changed_file_is_the_next_version(house: House, tmp_path: Path) 
         row = await store.find_policy_version(transaction, "itss-incident", 2)
     assert row is not None
     assert "share: 50%" in row["text"]
+
+
+async def test_a_file_is_approved_by_its_own_words(house: House) -> None:
+    await keep(house, Policies(read_policies(None)))
+    async with house.database.reading() as transaction:
+        history = await list_policy_steps(transaction, "itss-incident", 1)
+    block = parse_policy(DEFAULT, "default").approval
+    assert [(each.step, each.actor, each.cause) for each in history] == [
+        ("proposed", block.author, "installed"),
+        ("reviewed", block.reviewer, "installed"),
+        ("approved", block.approver, "installed"),
+    ]
+
+
+async def test_a_file_that_replaces_another_changes_nothing_in_the_past(
+    house: House, clock: DrivenClock, tmp_path: Path
+) -> None:
+    file = tmp_path / "own.yaml"
+    times = []
+    for share in ("100%", "50%"):
+        file.write_text(DEFAULT.replace("share: 100%", f"share: {share}"), encoding="utf-8")
+        (approved,) = await keep(house, Policies(read_policies(tmp_path)))
+        times.append(approved.effective_from)
+    assert times == [datetime(2025, 12, 31, 16, tzinfo=UTC), clock.now()]
+
+
+async def test_a_restart_leaves_alone_what_was_approved_meanwhile(house: House, tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(DEFAULT, encoding="utf-8")
+    await keep(house, Policies(read_policies(tmp_path)))
+    text = DEFAULT.replace("share: 100%", "share: 50%")
+    async with house.database.transaction("scheduler") as transaction:
+        new = new_version(text, parse_policy(text, "proposed"))
+        await propose(transaction, new, "anna", None, "rest")
+    (still,) = await keep(house, Policies(read_policies(tmp_path)))
+    assert still.version == 1
+    async with house.database.transaction("scheduler") as transaction:
+        await take_step(transaction, "itss-incident", 2, "reviewed", "bo", "read", "rest")
+        await take_step(transaction, "itss-incident", 2, "approved", "chen", "good", "rest")
+        assert [each.version for each in only(transaction.said, PolicyApproved)] == [2]
+    (approved,) = await keep(house, Policies(read_policies(tmp_path)))
+    assert approved.version == 2
+    file.write_text(DEFAULT.replace("share: 100%", "share: 25%"), encoding="utf-8")
+    (changed,) = await keep(house, Policies(read_policies(tmp_path)))
+    assert changed.version == 3
 
 
 async def test_a_policy_takes_effect_at_its_time(house: House, clock: DrivenClock, tmp_path: Path) -> None:
