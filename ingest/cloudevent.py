@@ -4,8 +4,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from services.contracts.customers import OccasionReported
 from services.contracts.tickets import TicketReported
 
+Reported = TicketReported | OccasionReported
+"""Whatever a company's systems report."""
+
+TYPES: dict[str, type[Reported]] = {event.TYPE: event for event in (TicketReported, OccasionReported)}
 MOST_EVENTS = 1_000
 LONGEST_ATTRIBUTE = 256
 
@@ -25,7 +30,7 @@ class CloudEventsError(ValueError):
         self.faults = faults
 
 
-def read_events(document: Any) -> list[TicketReported]:
+def read_events(document: Any) -> list[Reported]:
     """The reports in a CloudEvent or an array of them. Raises `CloudEventsError` that names each faulty one."""
     events = document if isinstance(document, list) else [document]
     if not 0 < len(events) <= MOST_EVENTS:
@@ -41,7 +46,7 @@ def read_events(document: Any) -> list[TicketReported]:
     return reports
 
 
-def _read(event: Any) -> TicketReported:
+def _read(event: Any) -> Reported:
     if not isinstance(event, dict):
         raise ValueError("a CloudEvent is an object")
     if event.get("specversion") != "1.0":
@@ -50,10 +55,10 @@ def _read(event: Any) -> TicketReported:
         value = event.get(name)
         if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ATTRIBUTE:
             raise ValueError(f"{name}: must be text of 1 to {LONGEST_ATTRIBUTE} characters")
-    if event["type"] != TicketReported.TYPE:
-        raise ValueError(f"type: only {TicketReported.TYPE} is taken here")
+    if event["type"] not in TYPES:
+        raise ValueError(f"type: only {' and '.join(TYPES)} are taken here")
     try:
-        report = msgspec.convert(event.get("data"), TicketReported)
+        report: Reported = msgspec.convert(event.get("data"), TYPES[event["type"]])
     except msgspec.ValidationError as error:
         raise ValueError(f"data: {error}") from None
     if report.contact is not None:

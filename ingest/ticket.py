@@ -1,6 +1,6 @@
 """A ticket as the facts that were told about it, and the closures that follow from them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
@@ -14,12 +14,15 @@ Refusal = Literal["zone", "past", "future", "name"]
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(minutes=10)
 LONGEST_NAME = 200
+OWN_SOURCES = frozenset({"plan", "again"})
+"""Under these the service itself keeps what it asks about."""
 
-REFUSALS: dict[Refusal, str] = {
+REFUSALS: Mapping[str, str] = {
     "zone": "the time has no zone",
     "past": "the time is before the year 2000",
     "future": "the time is more than ten minutes in the future",
-    "name": f"a source or ticket is named by 1–{LONGEST_NAME} characters, none of them a control character",
+    "name": f"a source, ticket or occasion is named by 1–{LONGEST_NAME} characters, none of them a control character; "
+    f"no source is called {' or '.join(sorted(OWN_SOURCES))}",
 }
 """What is wrong, in words for people."""
 
@@ -101,7 +104,7 @@ def judge(
         return "past"
     if place(at) > now + AHEAD:
         return "future"
-    return None if _is_name(source) and _is_name(ticket) else "name"
+    return None if _is_name(source) and source not in OWN_SOURCES and _is_name(ticket) else "name"
 
 
 def _order(move: Move) -> tuple[datetime, bool]:

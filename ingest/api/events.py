@@ -6,12 +6,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
-from ingest.cloudevent import CloudEventsError, read_events
+from ingest.cloudevent import CloudEventsError, Reported, read_events
 from ingest.handlers import promise, refuse
 from ingest.payload import PayloadError, is_json, parse
-from ingest.ticket import REFUSALS
 from services.auth import Role, requires
-from services.contracts.tickets import TicketReported
 from services.database import Transaction
 from services.errors import Problem
 from services.web import HouseOf, TransactionOf
@@ -37,7 +35,7 @@ class Accepted(BaseModel):
     accepted: int
 
 
-async def read_reports(request: Request, house: HouseOf) -> list[TicketReported]:
+async def read_reports(request: Request, house: HouseOf) -> list[Reported]:
     """The body of `/v1/events`; a dependency, so that it has arrived before a transaction is opened."""
     if not is_json(request.headers.get("content-type"), "cloudevents+json", "cloudevents-batch+json"):
         raise Problem(415, "media-type", "Send application/cloudevents+json, …-batch+json or application/json.")
@@ -47,7 +45,7 @@ async def read_reports(request: Request, house: HouseOf) -> list[TicketReported]
         raise Problem(400, "malformed", f"The request is malformed: {error}.") from None
     except CloudEventsError as error:
         raise _refused_events([(fault.place, fault.what) for fault in error.faults]) from None
-    faults = [(place, REFUSALS[word]) for place, report in enumerate(reports) if (word := refuse(house, report))]
+    faults = [(place, what) for place, report in enumerate(reports) if (what := refuse(house, report))]
     if faults:
         raise _refused_events(faults)
     return reports
@@ -55,9 +53,9 @@ async def read_reports(request: Request, house: HouseOf) -> list[TicketReported]
 
 @router.post("/events", status_code=202, openapi_extra={"requestBody": _EVENTS})
 async def post_events(
-    reports: Annotated[list[TicketReported], Depends(read_reports)], house: HouseOf, transaction: InTransaction
+    reports: Annotated[list[Reported], Depends(read_reports)], house: HouseOf, transaction: InTransaction
 ) -> Accepted:
-    """Takes ticket events in the canonical form: one CloudEvent or an array of them; all of them or none."""
+    """Takes what happened to tickets, and other occasions to ask: one CloudEvent or an array; all of them or none."""
     await promise(house, transaction, reports)
     return Accepted(accepted=len(reports))
 

@@ -3,16 +3,18 @@
 from collections.abc import Mapping
 
 from ingest import store
+from ingest.handlers.occasions import hear_occasion_decisions, hear_occasions, sweep_occasions
 from ingest.handlers.people import blind as blind
 from ingest.handlers.people import seal_person as seal_person
 from ingest.handlers.promises import promise as promise
+from ingest.handlers.promises import refuse as refuse
 from ingest.handlers.promises import sweep_reports as sweep_reports
+from ingest.handlers.register import say_for as say_for
+from ingest.handlers.register import sweep_register as sweep_register
 from ingest.handlers.tickets import hear_decisions, hear_payloads, hear_reports
 from ingest.handlers.tickets import read_payload as read_payload
-from ingest.handlers.tickets import refuse as refuse
-from ingest.handlers.tickets import say_for as say_for
 from ingest.handlers.tickets import sweep_closures as sweep_closures
-from ingest.handlers.tickets import sweep_register as sweep_register
+from services.contracts.customers import OccasionDecided, OccasionReported
 from services.contracts.envelope import Event
 from services.contracts.tickets import TicketDecided, TicketPayload, TicketReported
 from services.database import Transaction
@@ -32,11 +34,14 @@ HANDLERS: Mapping[type[Event], Handler] = {
     TicketReported: hear_reports,
     TicketPayload: hear_payloads,
     TicketDecided: hear_decisions,
+    OccasionReported: hear_occasions,
+    OccasionDecided: hear_occasion_decisions,
 }
 
 TICKS = (
     Sweep(name="reports", every=15, say_again=sweep_reports),
     Sweep(name="closures", every=15, say_again=sweep_closures),
+    Sweep(name="occasions", every=15, say_again=sweep_occasions),
     Sweep(name="register", every=60, say_again=sweep_register),
     Tick(name="receipts", every=600, run=forget_receipts),
 )

@@ -6,14 +6,12 @@ from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
 from ingest import store
-from ingest.contact import complete, is_complete, is_reachable
-from ingest.handlers.people import seal
+from ingest.contact import is_reachable
+from ingest.handlers.people import join_register, seal, wants_register
 from ingest.mapping import Reading, UnmappableError
 from ingest.payload import PayloadError, parse
-from ingest.store import ClosureRow, Key, Registered, Source
+from ingest.store import ClosureKey, ClosureRow, Key, Registered, Source
 from ingest.ticket import REFUSALS, Closure, Move, Refusal, fold, judge, merge
 from services import metrics
 from services.contracts.tickets import (
@@ -27,8 +25,6 @@ from services.database import Transaction
 from services.house import House
 
 SWEEP_MOST = 500
-REGISTER_REACHES_BACK = timedelta(days=30)
-"""Closures older than this are not said again for a change of the register: no promise reaches that far."""
 
 
 class Change(NamedTuple):
@@ -43,7 +39,7 @@ async def hear_reports(house: House, transaction: Transaction, events: Sequence[
     """Records what was reported, in the canonical form."""
     believed = []
     for event in events:
-        refusal = refuse(house, event)
+        refusal = refuse_ticket(house, event)
         if refusal:
             transaction.put_aside(event, refusal, REFUSALS[refusal])
         else:
@@ -80,15 +76,7 @@ async def sweep_closures(house: House, transaction: Transaction, patience: timed
     return len(changes)
 
 
-async def sweep_register(house: House, transaction: Transaction, patience: timedelta) -> int:
-    """Says again the closures whose person was entered while they were being counted: neither side saw the other."""
-    missed = await store.find_missed_contacts(transaction, patience, SWEEP_MOST)
-    changes = await _closures(transaction, missed)
-    await store.save_closures(transaction, await say(transaction, changes))
-    return len(changes)
-
-
-def refuse(house: House, report: TicketReported) -> Refusal | None:
+def refuse_ticket(house: House, report: TicketReported) -> Refusal | None:
     """Why a report cannot be believed, or None."""
     return judge(report.source, report.ticket, report.at, house.clock.now(), house.clock.place)
 
@@ -100,10 +88,17 @@ def read_payload(house: House, source: Source, payload: object) -> Reading:
         raise UnmappableError("source", f"its mapping {source.mapping!r} is not installed")
     reading = mapping.read(payload, source.name, source.timezone)
     for report in reading.reports:
-        refusal = refuse(house, report)
+        refusal = refuse_ticket(house, report)
         if refusal:
             raise UnmappableError("ticket" if refusal == "name" else "at", REFUSALS[refusal])
     return reading
+
+
+async def say_closures(transaction: Transaction, wanted: Iterable[ClosureKey]) -> int:
+    """Says closures again with what the register knows by now, and returns how many; an echo is awaited for each."""
+    changes = await _closures(transaction, wanted)
+    await store.save_closures(transaction, await say(transaction, changes))
+    return len(changes)
 
 
 async def record(house: House, transaction: Transaction, reports: Sequence[TicketReported]) -> None:
@@ -131,7 +126,7 @@ async def record(house: House, transaction: Transaction, reports: Sequence[Ticke
 
 async def say(transaction: Transaction, changes: Sequence[Change]) -> list[ClosureRow]:
     """Says closures as they are now, each with whoever can be reached; returns what is to be kept of that."""
-    asked = {(change.key[0], change.closure.requester_id) for change in changes if _wants_register(change.closure)}
+    asked = {(change.key[0], change.closure.requester_id) for change in changes if wants_register(change.closure)}
     register = await store.find_contacts(transaction, asked)
     rows = []
     for key, closure, _ in changes:
@@ -146,13 +141,6 @@ async def say(transaction: Transaction, changes: Sequence[Change]) -> list[Closu
         with_contact = is_reachable(closed.contact)
         rows.append(ClosureRow(source, ticket, number, closure.closed_at, reopened_at, registered, with_contact))
     return rows
-
-
-async def say_for(transaction: Transaction, source: str, id: str) -> None:
-    """Says the recent closures again that depend on the register for a person, who has just been entered."""
-    since = transaction.now - REGISTER_REACHES_BACK
-    closures = await store.find_registered_closures(transaction, source, id, since)
-    await store.save_closures(transaction, await say(transaction, await _closures(transaction, closures)))
 
 
 def _unknown(reports: Iterable[TicketReported], moves: Iterable[Move]) -> list[TicketReported]:
@@ -191,7 +179,7 @@ def _changes(key: Key, known: Sequence[Move] | None, moves: Sequence[Move]) -> l
     return changed + [Change(key, closure, new=True) for closure in after[len(before) :]]
 
 
-async def _closures(transaction: Transaction, wanted: Iterable[tuple[str, str, int]]) -> list[Change]:
+async def _closures(transaction: Transaction, wanted: Iterable[ClosureKey]) -> list[Change]:
     numbers = set(wanted)
     known = await store.lock_tickets(transaction, {(source, ticket) for source, ticket, _ in numbers})
     return [
@@ -211,19 +199,13 @@ async def _count(transaction: Transaction, new: Sequence[Change]) -> None:
             transaction.after_commit(partial(counter.inc, closures))
 
 
-def _wants_register(closure: Closure) -> bool:
-    return closure.requester_id is not None and not (is_complete(closure.contact) and closure.facts.customer)
-
-
 def _closed(key: Key, closure: Closure, entry: Registered | None) -> TicketClosed:
-    facts = closure.facts
-    if entry and entry.customer and not facts.customer:
-        facts = replace(facts, customer=entry.customer)
+    facts, contact = join_register(closure, entry)
     return TicketClosed(
         source=key[0],
         ticket=key[1],
         closure=closure.number,
         closed_at=closure.closed_at,
         facts=facts,
-        contact=complete(closure.contact, entry.contact if entry else None, closure.staff),
+        contact=contact,
     )

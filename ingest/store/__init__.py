@@ -5,6 +5,15 @@ from ingest.store.contacts import Registered as Registered
 from ingest.store.contacts import find_contacts as find_contacts
 from ingest.store.contacts import insert_contact as insert_contact
 from ingest.store.contacts import update_contact as update_contact
+from ingest.store.occasions import OccasionRow as OccasionRow
+from ingest.store.occasions import claim_unheard_occasions as claim_unheard_occasions
+from ingest.store.occasions import copy_occasions as copy_occasions
+from ingest.store.occasions import find_missed_occasions as find_missed_occasions
+from ingest.store.occasions import find_occasions as find_occasions
+from ingest.store.occasions import find_registered_occasions as find_registered_occasions
+from ingest.store.occasions import lock_occasions as lock_occasions
+from ingest.store.occasions import mark_occasions_heard as mark_occasions_heard
+from ingest.store.occasions import update_occasions as update_occasions
 from ingest.store.sources import Receipt as Receipt
 from ingest.store.sources import Source as Source
 from ingest.store.sources import enable_source as enable_source

@@ -1,15 +1,15 @@
 """Promised reports, what was told of tickets, and the closures that follow."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
 
+from ingest.cloudevent import TYPES, Reported
 from ingest.store.columns import Key, columns
 from ingest.ticket import Move
-from services.contracts.tickets import TicketReported
 from services.database import Record, Transaction
 from services.statements import Statements
 
@@ -20,7 +20,9 @@ ClosureKey = tuple[str, str, int]
 
 _encode = msgspec.json.Encoder().encode
 _decode_moves = msgspec.json.Decoder(list[Move]).decode
-_decode_report = msgspec.json.Decoder(TicketReported).decode
+_decode_reports: Mapping[str, Callable[[str], Reported]] = {
+    name: msgspec.json.Decoder(report).decode for name, report in TYPES.items()
+}
 
 
 class ClosureRow(NamedTuple):
@@ -35,19 +37,19 @@ class ClosureRow(NamedTuple):
     with_contact: bool
 
 
-async def promise_reports(transaction: Transaction, reports: Sequence[tuple[UUID, TicketReported]]) -> None:
+async def promise_reports(transaction: Transaction, reports: Sequence[tuple[UUID, Reported]]) -> None:
     """Keeps what was promised to its sender, until it is known to be recorded."""
-    rows = [(number, _encode(report).decode()) for number, report in reports]
+    rows = [(number, report.TYPE, _encode(report).decode()) for number, report in reports]
     if rows:
-        await transaction.copy("ingest.report", ("id", "event"), rows)
+        await transaction.copy("ingest.report", ("id", "type", "event"), rows)
 
 
 async def claim_overdue_reports(
     transaction: Transaction, patience: timedelta, most: int
-) -> list[tuple[UUID, TicketReported]]:
+) -> list[tuple[UUID, Reported]]:
     """Up to `most` promised reports of which nothing was heard for `patience`."""
     rows = await transaction.fetch(SQL["claim_overdue_reports"], patience, most)
-    return [(row["id"], _decode_report(row["event"])) for row in rows]
+    return [(row["id"], _decode_reports[row["type"]](row["event"])) for row in rows]
 
 
 async def say_reports_again(transaction: Transaction, ids: Sequence[UUID]) -> None:

@@ -1,6 +1,6 @@
 -- name: claim_overdue_reports
 -- Promised reports that were last said longer ago than `$1`, doubled with every saying.
-select id, event from ingest.report
+select id, type, event from ingest.report
 where said_at < clock_timestamp() - $1::interval * (1 << least(sayings - 1, 10))
 order by said_at
 limit $2

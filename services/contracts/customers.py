@@ -95,6 +95,9 @@ class CustomerNoted(Event, frozen=True, kw_only=True):
 LONGEST_KIND = 100
 """Of an occasion, in characters."""
 
+OWN_KINDS = frozenset({"ticket closed", "calendar", "again"})
+"""Reasons to ask that are told otherwise, or that the service makes itself: no occasion is called so."""
+
 
 def read_kind(text: str) -> str | None:
     """The kind of an occasion as it is kept and compared: lower case, single spaces; None for what is no kind."""

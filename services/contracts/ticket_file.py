@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from services.contracts.customers import LONGEST_KIND, read_kind
+from services.contracts.customers import LONGEST_KIND, OWN_KINDS, read_kind
 from services.contracts.sheet import Columns, Finding, Row, SheetError, fold, open_sheet, read_time
 from services.contracts.tickets import Requester, TicketFacts
 
@@ -209,7 +209,7 @@ def _read_closing(row: Row, zone: tzinfo) -> _Told:
 def _on(cells: Mapping[str, str]) -> str:
     written = cells.get("occasion", "")
     kind = read_kind(written) if written else TICKET_CLOSED
-    if kind is None:
+    if kind is None or kind in OWN_KINDS - {TICKET_CLOSED}:
         raise _Refused("occasion", "no kind of an occasion", f"Use up to {LONGEST_KIND} characters, like: repair done")
     return kind
 

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from ingest.cloudevent import CloudEventsError, read_events
+from services.contracts.tickets import TicketReported
 
 
 def event(**changes: Any) -> dict[str, Any]:
@@ -14,6 +15,7 @@ def event(**changes: Any) -> dict[str, Any]:
 
 def test_one_event_or_a_batch() -> None:
     (report,) = read_events(event())
+    assert isinstance(report, TicketReported)
     assert (report.source, report.ticket, report.state) == ("erp", "T-1", "closed")
     assert report.at == datetime(2026, 3, 2, 2, tzinfo=UTC)
     assert len(read_events([event(), event(id="e-2")])) == 2
