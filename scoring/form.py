@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
+from scoring.parts import Part
 from scoring.response import TEXT_MOST, YES, Answer, Answers, Fault, choices
 from scoring.wording import ends, fault, say
 from services.contracts.questionnaire import NOT_APPLICABLE, SCALES, Item, Locale, Mark, Questionnaire, ScaleName
@@ -77,6 +78,23 @@ State = Callable[[Item, str, bool], str]
 def checked(item: Item, value: str, given: bool) -> str:
     """The state of a control on a page for one visitor."""
     return " checked" if given else ""
+
+
+class Section(NamedTuple):
+    """Fields that stand together, under a title or without one."""
+
+    id: str
+    title: str | None
+    fields: tuple[Field, ...]
+
+
+def sections(divided: Sequence[Part], drawn: Sequence[Field], locale: Locale) -> list[Section]:
+    """The fields in the parts of their questionnaire."""
+    named = {field.name: field for field in drawn}
+    return [
+        Section(part.id, part.title.say(locale) if part.title else None, tuple(named[item.id] for item in part.items))
+        for part in divided
+    ]
 
 
 def fields(
@@ -208,3 +226,9 @@ def conditions(questionnaire: Questionnaire) -> dict[str, tuple[str, ...]]:
         if item.ask_when:
             found[item.id] = tuple(dict.fromkeys([*own, *inherited]))
     return found
+
+
+def title_conditions(divided: Sequence[Part], of_items: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """For each part of which all items are asked on the same condition, that condition."""
+    found = {part.id: {of_items.get(item.id) for item in part.items} for part in divided if part.title}
+    return {part: needed for part, (needed, *others) in found.items() if needed and not others}

@@ -15,7 +15,10 @@ Standing = Literal["open", "correctable", "answered", "closed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What one link leads to. `version` counts the answers so far, `answers` are the latest of them."""
+    """What one link leads to: `items` are those that are asked (none: all of the questionnaire's).
+
+    `version` counts the answers so far, `answers` are the latest of them.
+    """
 
     survey: UUID
     name: str
@@ -29,6 +32,7 @@ class Page:
     ticket: str | None
     closure: int | None
     facts: TicketFacts
+    items: tuple[str, ...]
     ended: SurveyEnd | None
     response: UUID | None
     version: int

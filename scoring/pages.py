@@ -5,7 +5,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -17,9 +17,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from scoring import palette, store
-from scoring.form import Field, conditions, fields
+from scoring.asked import narrowed
+from scoring.form import Field, conditions, fields, sections, title_conditions
 from scoring.handlers import Policies, Reception
 from scoring.page import Page, standing
+from scoring.parts import parts
 from scoring.response import Reading
 from scoring.skeleton import Skeleton, place
 from scoring.submission import Submission
@@ -40,6 +42,9 @@ from services.seal import token_hash
 log = structlog.get_logger(__name__)
 
 FIELDS_MOST = 300
+STYLES_MOST = 512
+SHEETS_MOST = 512
+"""Questionnaires kept printed; surveys that ask some items only make many."""
 _IDS = re.compile(r"#([a-z0-9_-]+)")
 FORM = "application/x-www-form-urlencoded"
 _HEADERS = {
@@ -73,7 +78,7 @@ class Style(NamedTuple):
     policy: str
 
 
-@cache
+@lru_cache(maxsize=STYLES_MOST)
 def style_of(color: str, shown_when: tuple[tuple[str, tuple[str, ...]], ...] = ()) -> Style:
     """The style for a brand colour, with what shows items whose condition holds."""
     css = render(
@@ -114,7 +119,7 @@ def _respond(body: bytes, style: Style, locale: Locale, status: int = 200) -> Re
     return response
 
 
-@cache
+@lru_cache(maxsize=STYLES_MOST)
 def _headers(policy: str, locale: Locale) -> tuple[tuple[bytes, bytes], ...]:
     headers = {
         "content-type": "text/html; charset=utf-8",
@@ -175,16 +180,20 @@ def unavailable(visit: Visit, page: Page | None = None) -> Response:
 
 
 class Sheet:
-    """One questionnaire of a policy version, as pages: printed once for each language, then only filled in."""
+    """What a survey asks, as pages: printed once for each language, then only filled in."""
 
-    def __init__(self, policy: Policy, questionnaire: str) -> None:
+    def __init__(self, policy: Policy, questionnaire: Questionnaire) -> None:
         self.policy = policy
-        self.questionnaire: Questionnaire = policy.questionnaires[questionnaire]
+        self.questionnaire = questionnaire
+        self._parts = parts(questionnaire, policy.dimensions)
         thanks = self.questionnaire.thanks or PHRASES["done_text"]
         self.thanks = Notice("done_title", thanks, brand=policy.brand, sign="done")
         self.thanks_for_good = Notice("done_title", PHRASES["final_text"], brand=policy.brand, sign="done")
         shown_when = conditions(self.questionnaire)
-        self._style = style_of(policy.brand.color, tuple(shown_when.items()))
+        titles = title_conditions(self._parts, shown_when)
+        selectors = {f"f-{item}": needed for item, needed in shown_when.items()}
+        selectors |= {f"p-{part}": needed for part, needed in titles.items()}
+        self._style = style_of(policy.brand.color, tuple(selectors.items()))
         self._needed = {found for needed in shown_when.values() for each in needed for found in _IDS.findall(each)}
         overall = self.questionnaire.overall
         marks = SCALES[overall.scale].marks if overall and overall.scale else ()
@@ -232,7 +241,7 @@ class Sheet:
             "survey.html",
             title=self.questionnaire.title.say(locale),
             purpose=self.questionnaire.purpose.say(locale),
-            fields=drawn,
+            sections=sections(self._parts, drawn, locale),
             faults=[each for each in drawn if each.fault],
             needed=self._needed | {each.first_id for each in drawn if each.fault},
             say=in_locale,
@@ -247,7 +256,7 @@ class SurveyPages:
     def __init__(self, house: House) -> None:
         self._house = house
         self._policies = Policies()
-        self._sheets: dict[tuple[str, int, str], Sheet] = {}
+        self._sheets: dict[tuple[str, int, str, tuple[str, ...]], Sheet] = {}
         self._find = Gather(house.database, "scoring", self._find_pages)
         self._take = Gather(house.database, "scoring", Reception(self._policies).take)
 
@@ -344,10 +353,12 @@ class SurveyPages:
         }
 
     def _sheet(self, page: Page) -> Sheet | None:
-        key = (page.policy, page.policy_version, page.questionnaire)
+        key = (page.policy, page.policy_version, page.questionnaire, page.items)
         policy = self._policies.of(page)
         if policy and key not in self._sheets:
-            self._sheets[key] = Sheet(policy, page.questionnaire)
+            if len(self._sheets) >= SHEETS_MOST:
+                self._sheets.clear()
+            self._sheets[key] = Sheet(policy, narrowed(policy.questionnaires[page.questionnaire], page.items))
         return self._sheets.get(key)
 
 

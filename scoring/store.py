@@ -61,7 +61,6 @@ class Wanted(NamedTuple):
     name: str | None
 
 
-_encode_facts = msgspec.json.Encoder().encode
 _decode_facts = msgspec.json.Decoder(TicketFacts).decode
 _encode = msgspec.json.Encoder().encode
 _decode_answers = msgspec.json.Decoder(dict[str, int | bool | str | tuple[str, ...]]).decode
@@ -121,13 +120,15 @@ async def upsert_pages(transaction: Transaction, dues: Sequence[tuple[bytes, Sur
             due.source,
             due.ticket,
             due.closure,
-            _encode_facts(due.facts).decode(),
+            _json(due.facts),
             due.due_at,
             due.expires_at,
+            " ".join(due.items),
+            _json(due.respondent),
         )
         for token_hash, due in dues
     ]
-    await transaction.execute(SQL["upsert_pages"], *_columns(rows, 14))
+    await transaction.execute(SQL["upsert_pages"], *_columns(rows, 16))
 
 
 async def upsert_survey_ends(transaction: Transaction, ends: Sequence[SurveyEnded]) -> None:
@@ -160,6 +161,7 @@ def _page(row: Record) -> Page:
         ticket=row["ticket"],
         closure=row["closure"],
         facts=_decode_facts(row["facts"]),
+        items=tuple(row["items"]),
         ended=row["ended"],
         response=row["response"],
         version=row["version"],

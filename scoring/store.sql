@@ -14,11 +14,17 @@ join unnest($1::text[], $2::integer[]) as wanted (policy, version) using (policy
 -- Opens pages. The steps of a survey may come in any order: the earliest opens, the latest end counts.
 insert into scoring.page (
     survey, token_hash, name, policy, policy_version, questionnaire, person, locale, source, ticket, closure, facts,
-    opened_at, expires_at
+    opened_at, expires_at, items, respondent
 )
-select * from unnest(
+select
+    survey, token_hash, name, policy, policy_version, questionnaire, person, locale, source, ticket, closure, facts,
+    opened_at, expires_at, string_to_array(items, ' '), respondent
+from unnest(
     $1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::integer[], $6::text[], $7::uuid[], $8::text[], $9::text[],
-    $10::text[], $11::integer[], $12::jsonb[], $13::timestamptz[], $14::timestamptz[]
+    $10::text[], $11::integer[], $12::jsonb[], $13::timestamptz[], $14::timestamptz[], $15::text[], $16::jsonb[]
+) as due (
+    survey, token_hash, name, policy, policy_version, questionnaire, person, locale, source, ticket, closure, facts,
+    opened_at, expires_at, items, respondent
 )
 on conflict (survey) do update
 set opened_at = least(page.opened_at, excluded.opened_at), expires_at = greatest(page.expires_at, excluded.expires_at)
@@ -40,7 +46,8 @@ update scoring.response set echoed = true where survey = any($1::uuid[]) and not
 -- What links lead to, with the latest answer.
 select
     page.token_hash, page.survey, page.name, page.policy, page.policy_version, page.questionnaire, page.person,
-    page.locale, page.expires_at, page.source, page.ticket, page.closure, page.facts, survey_end.state as ended,
+    page.locale, page.expires_at, page.source, page.ticket, page.closure, page.facts, page.items,
+    survey_end.state as ended,
     response.response, coalesce(response.version, 0) as version, response.answered_at, latest.answers, latest.texts
 from scoring.page
 left join scoring.survey_end on survey_end.survey = page.survey
@@ -109,7 +116,8 @@ returning survey;
 -- Every version of the answers to these surveys, with the pages that they answer.
 select
     page.survey, page.name, page.policy, page.policy_version, page.questionnaire, page.person, page.locale,
-    page.expires_at, page.source, page.ticket, page.closure, page.facts, survey_end.state as ended,
+    page.expires_at, page.source, page.ticket, page.closure, page.facts, page.items,
+    survey_end.state as ended,
     response.response, response.version, response.answered_at, response.channel, response.validity,
     this.version as this_version, this.answered_at as this_answered_at, this.answers, this.texts, this.numbers,
     this.score, this.satisfied, this.flags

@@ -10,12 +10,14 @@ from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
+from scoring.asked import narrowed
 from scoring.page import Page, standing
 from scoring.response import Answer, Reading, read, texts, values
 from scoring.score import judge
 from scoring.validity import Circumstances, Flag, flags, is_in
 from scoring.visit import read_nonce
 from services.contracts.policy import Policy
+from services.contracts.questionnaire import Questionnaire
 from services.contracts.responses import ResponseChannel, Validity
 
 NONCE: Final = "_nonce"
@@ -85,7 +87,8 @@ def decide(
         return Verdict("answered" if state == "answered" else "closed")
     if submission.foreign:
         return Verdict("foreign")
-    reading = read(policy.questionnaires[page.questionnaire], submission.fields)
+    questionnaire = narrowed(policy.questionnaires[page.questionnaire], page.items)
+    reading = read(questionnaire, submission.fields)
     nonce = read_nonce(submission.secret, dict(submission.fields).get(NONCE, ""))
     if nonce is None:
         return Verdict("unproven", reading=reading)
@@ -101,20 +104,22 @@ def decide(
         from_staff_network=is_in(submission.address, policy.validity.staff_networks),
         by_scanner=submission.scanner,
     )
-    version = _version(page, policy, reading, circumstances, now, page.response or fresh_id, submission.origin)
+    version = _version(
+        page, policy, questionnaire, reading, circumstances, now, page.response or fresh_id, submission.origin
+    )
     return Verdict("corrected" if page.version else "given", version)
 
 
 def _version(
     page: Page,
     policy: Policy,
+    questionnaire: Questionnaire,
     reading: Reading,
     circumstances: Circumstances,
     now: datetime,
     response: UUID,
     origin: str | None,
 ) -> Version:
-    questionnaire = policy.questionnaires[page.questionnaire]
     numbers = values(questionnaire, reading.answers)
     judgement = judge(questionnaire, numbers, policy.scores_of(page.name))
     written = texts(questionnaire, reading.answers)

@@ -47,10 +47,10 @@ async def test_any_order_and_any_repetition_of_events_ends_the_same(stage: Stage
             await stage.hear(event)
         await stage.hear(*dice.sample(events, k=5), *events)
         rows = [*await stage.rows("page"), *await stage.rows("survey_end")]
-        found.add(tuple(tuple(value for name, value in row.items() if name != "xmin") for row in rows))
+        found.add(tuple(repr([value for name, value in row.items() if name != "xmin"]) for row in rows))
     ((page, end),) = found
-    assert first.due_at in page
-    assert first.expires_at in page
+    assert repr(first.due_at) in page
+    assert repr(first.expires_at) in page
     assert "cancelled" in end
 
 

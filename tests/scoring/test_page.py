@@ -26,6 +26,7 @@ def page(**more: Any) -> Page:
         "ticket": "OPS-1",
         "closure": 1,
         "facts": TicketFacts(),
+        "items": (),
         "ended": None,
         "response": None,
         "version": 0,
