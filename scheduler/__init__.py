@@ -1,8 +1,9 @@
-"""Decides for every closure whether it is surveyed, and leads each survey through its life.
+"""Decides for every reason to ask whether somebody is asked, and leads each survey through its life.
 
-Owns: policies in force, closures as it heard of them, the decision ledger, surveys and their moves.
-Hears: TicketClosed, TicketReopened (ingest); DeliveryReported, OptedOut (notifier); ResponseGiven, ResponseCorrected
+Owns: policies and their approval, plans and samples, the decision ledger (closures, occasions, turns in plans), surveys
+and their moves, customers as it heard of them, and their grades.
+Hears: TicketClosed, TicketReopened, Occasion, CustomerChanged (ingest); DeliveryReported, OptedOut (notifier); ResponseGiven, ResponseCorrected
 (scoring); and time.
-Says: PolicyApproved, TicketDecided, SurveyDue, SurveyEnded.
+Says: PolicyApproved, TicketDecided, OccasionDecided, CustomerNoted, SurveyDue, SurveyEnded.
 Never: speaks to a customer, opens a sealed contact, reads an answer.
 """

@@ -83,8 +83,11 @@ def plumbing_is_a_closed_set(tree: Tree) -> Iterator[str]:
             if not any(file.startswith(f"{room}/{path}") for file in tree.files):
                 yield f"{room}/{path}: missing"
         for path, module in files.items():
-            if "/" in path and not module.calls_strangers and not module.is_plumbing:
-                yield f"{module.path}: a folder with code, which only {STRANGERS} and plumbing that outgrew a file are"
+            *folders, _ = path.split("/")
+            if module.calls_strangers or module.is_plumbing or not folders:
+                continue
+            if len(folders) > 1 or folders[0] in PLUMBING | FOLDERS:
+                yield f"{module.path}: a folder too deep, or of plumbing that is one file"
 
 
 def nouns_are_pure(tree: Tree) -> Iterator[str]:

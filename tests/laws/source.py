@@ -14,7 +14,10 @@ PACKAGES = ("services", *ROOMS)
 PLUMBING = frozenset({"__init__", "__main__", "app", "handlers", "api", "pages", "commands", "store"})
 """The names of a room's Python files that are not nouns of its business."""
 FOLDERS = frozenset({"handlers", "api", "store"})
-"""Plumbing that, grown too long for one sitting, becomes a folder of the same name with a file for each subject."""
+"""Plumbing that, grown too long for one sitting, becomes a folder of the same name with a file for each subject.
+
+A noun may become a folder of nouns, too.
+"""
 STRANGERS = "notifier.channels"
 """The only code that calls anybody outside the house."""
 MADE = frozenset({".git", ".venv", ".cache", ".data", "__pycache__", "build", "dist", "node_modules"})

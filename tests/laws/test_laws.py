@@ -18,12 +18,13 @@ MUTANTS: dict[Law, tuple[tuple[str, str, str], ...]] = {
     imports.plumbing_is_a_closed_set: (
         ("ingest/app.py", "", "ingest/handlers.py: missing"),
         ("ingest/app.py", "", "ingest/migrations/0001_: missing"),
-        ("ingest/more/ticket.py", "", "a folder with code"),
-        ("ingest/pages/ticket.py", "", "a folder with code"),
+        ("ingest/ticket/more/moves.py", "", "a folder too deep"),
+        ("ingest/pages/ticket.py", "", "a folder too deep"),
     ),
     imports.nouns_are_pure: (
         ("ingest/ticket.py", "import os", "imports os"),
         ("ingest/api/more/ticket.py", "import os", "imports os"),
+        ("ingest/ticket/moves.py", "import os", "imports os"),
         ("ingest/ticket.py", "from time import monotonic", "imports time.monotonic"),
         ("ingest/ticket.py", "from urllib.request import urlopen", "urllib.request"),
         ("ingest/ticket.py", "from services.database import Record", "services.database"),
