@@ -1,28 +1,33 @@
-"""`huifang source …`: which ITSM systems may report, and what they sign with."""
+"""`huifang source …`: which ITSM systems may report, and what they sign with; `huifang import …`: from files."""
 
 import base64
+import json
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 import typer
 
 from ingest import store
-from ingest.handlers import read_payload
+from ingest.handlers import promise, read_payload
 from ingest.mapping import UnmappableError
+from ingest.past import Past, look_back
 from ingest.payload import PayloadError, is_source_name, parse
 from ingest.signature import LEAST_SECRET_BYTES, SCHEMES, is_long_enough
+from ingest.ticket import OWN_SOURCES
 from services.command_line import AsJson, in_transaction, show
+from services.contracts.ticket_file import read_tickets
 from services.database import Transaction
 from services.errors import ConfigurationError
 from services.house import House
 
 source = typer.Typer(name="source", help="ITSM systems that may report tickets.", no_args_is_help=True)
-COMMANDS = (source,)
+import_ = typer.Typer(name="import", no_args_is_help=True)
+COMMANDS = (source, import_)
 
 SecretFile = Annotated[Path | None, typer.Option(help="File that holds the secret; without it, one is made.")]
 
@@ -110,6 +115,73 @@ def test(name: str, file: Annotated[Path, typer.Argument(help="A payload as the 
     typer.echo(in_transaction("ingest", look))
 
 
+@import_.callback()
+def import_files() -> None:
+    """What other systems know already, from files."""
+
+
+@import_.command("tickets")
+def import_tickets(
+    file: Annotated[
+        Path, typer.Argument(help="CSV: one row a closing, or ServiceNow's log of incidents; see the docs.")
+    ],
+    source: Annotated[str, typer.Option(help="The system whose tickets they are, as `huifang source list` names it.")],
+    timezone: Annotated[
+        str | None, typer.Option(help="What times without an offset are in; default: the source's.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be reported.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Report past tickets and occasions, all of a file or nothing; twice the same file has no effect twice."""
+
+    async def do(house: House, transaction: Transaction) -> Past:
+        zone = await _zone(house, transaction, source, timezone)
+        clock = house.clock
+        told = read_tickets(_read(file), zone)
+        past = look_back(told, source, clock.now(), clock.place, house.settings.phone_region)
+        if not dry_run:
+            await promise(house, transaction, past.reports)
+        return past
+
+    past = in_transaction("ingest", do)
+    done = bool(past.reports) and not dry_run
+    summary = {"file": str(file), "source": source, **past.summary(), "reported": done}
+    if as_json:
+        typer.echo(json.dumps(summary, ensure_ascii=False))
+    else:
+        _show_past(past, summary)
+    if past.findings:
+        raise typer.Exit(1)
+
+
+def _show_past(past: Past, summary: Mapping[str, object]) -> None:
+    for finding in past.findings:
+        typer.echo(str(finding), err=True)
+    if past.findings:
+        typer.echo(f"nothing was reported: {len(past.findings)} rows are refused", err=True)
+        return
+    show([{name: value for name, value in summary.items() if value not in ([], None)}], as_json=False)
+
+
+async def _zone(house: House, transaction: Transaction, source: str, timezone: str | None) -> ZoneInfo:
+    """What the times of a file are meant in. Raises `ConfigurationError`, also where the source cannot be."""
+    if timezone is not None:
+        _check_timezone(timezone)
+    if not is_source_name(source) or source in OWN_SOURCES:
+        raise ConfigurationError(f"{source!r} is no name for a source; name one that `huifang source list` shows")
+    known = {each.name: each.timezone for each in await store.list_sources(transaction, house.seal)}
+    if timezone is None and source not in known:
+        raise ConfigurationError(f"there is no source {source!r} to tell the time zone; add it, or give --timezone")
+    return ZoneInfo(timezone) if timezone else known[source]
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be read: {error}") from error
+
+
 async def add_source(
     house: House,
     transaction: Transaction,
@@ -123,8 +195,7 @@ async def add_source(
     scheme = scheme or (mapping if mapping in SCHEMES else "generic")
     _check_known("mapping", mapping, store.load_mappings(house.settings.mappings))
     _check_known("scheme", scheme, SCHEMES)
-    if timezone not in available_timezones():
-        raise ConfigurationError(f"no time zone {timezone!r}; IANA names like Asia/Shanghai are understood")
+    _check_timezone(timezone)
     if not is_long_enough(secret):
         raise ConfigurationError(f"the secret of {name!r} has fewer than {LEAST_SECRET_BYTES} bytes; make a longer one")
     if not is_source_name(name):
@@ -173,6 +244,11 @@ def _secret(file: Path | None, scheme: str) -> str:
     if not is_long_enough(text):
         raise ConfigurationError(f"{file}: a secret has at least {LEAST_SECRET_BYTES} bytes")
     return text
+
+
+def _check_timezone(name: str) -> None:
+    if name not in available_timezones():
+        raise ConfigurationError(f"no time zone {name!r}; IANA names like Asia/Shanghai are understood")
 
 
 def _check_known(what: str, name: str, known: Mapping[str, object]) -> None:

@@ -4,15 +4,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from ingest import store
 from ingest.commands import add_source, ensure_sources, source
 from ingest.store import Source
 from services.errors import ConfigurationError
 from services.house import House
-from services.settings import Settings
-from tests.conftest import KEYRING
 from tests.ingest import payloads
 
 SECRET = "a secret of more than 24 bytes"
@@ -92,18 +90,8 @@ def test_mappings_of_one_s_own_win_and_wrong_ones_are_refused(tmp_path: Path) ->
 
 
 @pytest.fixture
-def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("HUIFANG_DATABASE_URL", settings.database_url.get_secret_value())
-    monkeypatch.setenv("HUIFANG_KAFKA", "127.0.0.1:1")
-    monkeypatch.setenv("HUIFANG_KEYRING", KEYRING)
-    monkeypatch.setattr("services.run._check_schema", _no_check)
-    # The runner's standard error is closed after the command; logs must not be left pointing there.
-    monkeypatch.setattr("services.logs.configure", lambda *_: None)
-    return lambda *words: CliRunner().invoke(source, list(words))
-
-
-async def _no_check(url: str) -> None:
-    """Other rooms' migrations are none of these tests' business."""
+def run(command: Callable[..., Result]) -> Run:
+    return lambda *words: command(source, *words)
 
 
 def test_sources_from_the_command_line(run: Run, tmp_path: Path) -> None:
