@@ -7,7 +7,6 @@ from uuid import UUID
 from scheduler.audience import Customer, contact_of, means_person, reachable, segments_of
 from scheduler.policy import TICKET, Closing, Rule, rule_for
 from scheduler.sample import draw
-from services.contracts.customers import Project
 from services.contracts.policy import Ask, ContactFilter, Issuer
 from services.contracts.surveys import Respondent
 from services.contracts.tickets import Contact
@@ -79,8 +78,13 @@ def respondent_of(rule: Rule, customer: Customer | None, person: UUID, today: da
 
 
 def owner_of(issuer: Issuer, customer: Customer | None, project: str | None) -> str | None:
-    """Who of the issuers owes a call or visit: the project's manager, else the customer's owner; by his id."""
+    """Who of the issuers owes a call or visit, by his id: the project's manager, else the customer's owner.
+
+    Where no project is named, it is the manager of the customer's latest one.
+    """
     if customer is None or issuer not in ("project manager", "sales"):
         return None
-    managers: list[Project] = [each for each in customer.facts.projects if each.id == project and each.manager]
-    return managers[0].manager if issuer == "project manager" and managers else customer.facts.owner
+    managed = [each for each in customer.facts.projects if each.manager and project in (None, each.id)]
+    if issuer == "sales" or not managed:
+        return customer.facts.owner
+    return max(managed, key=lambda each: (each.started or date.min, each.id)).manager

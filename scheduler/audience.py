@@ -45,6 +45,11 @@ class Unit(NamedTuple):
     people: tuple[UUID, ...]
 
 
+def key_of(customer: str, project: str | None) -> str:
+    """The key of the unit that is a customer, or one of its projects."""
+    return customer if project is None else f"{customer}\0{project}"
+
+
 class Frame(NamedTuple):
     """All who are meant: units that can be asked, and those of whom nobody can be reached."""
 
@@ -185,8 +190,14 @@ def _units(
             and means_person(ask.contacts or ContactFilter(), contact, project)
         )
         stratum = tuple(_layer(field, customer, project, today, segments) for field in strata)
-        key = customer.id if project is None else f"{customer.id}\0{project}"
-        yield Unit(key, customer.id, project, customer.facts.served_by or UNKNOWN, stratum, tuple(people))
+        yield Unit(
+            key_of(customer.id, project),
+            customer.id,
+            project,
+            customer.facts.served_by or UNKNOWN,
+            stratum,
+            tuple(people),
+        )
 
 
 def _layer(field: StratumField, customer: Customer, project: str | None, today: date, segments: Segments) -> str:

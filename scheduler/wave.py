@@ -5,7 +5,7 @@ Everything here can be redone by anybody from what a plan keeps: its seed, its u
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from scheduler.allocation import Drawn, Proof, active_customers, choose, cover, next_in_line, prove_coverage
@@ -20,6 +20,12 @@ from services.contracts.tickets import TicketFacts
 
 SOURCE = "plan"
 """The first word of the keys under which the ledger keeps turns."""
+
+
+REST = timedelta(hours=2)
+"""How long the register must not have changed before a plan is drawn from it; it is graded within that time."""
+LONGEST_WAIT = timedelta(days=1)
+"""After so long a plan is drawn from a register that never rests."""
 
 
 class Draft(NamedTuple):
@@ -56,6 +62,15 @@ def to_draw(policy: Policy, name: str, almanac: Almanac, since: datetime, now: d
     within = policy.surveys[name].send.within
     until = now + timedelta.resolution
     return (wave for wave in waves(policy, name, almanac, since, until) if almanac.after(wave.opens, within) > now)
+
+
+def is_at_rest(wave: Wave, first: datetime, last: datetime, now: datetime) -> bool:
+    """Whether the register may be drawn from, which changed last at `last` and first, in all that it says, at `first`.
+
+    An import comes in many pieces, and a plan is drawn once: it waits until nothing has changed for a while, but not
+    longer than a day from the time at which it could first be drawn.
+    """
+    return now - last >= REST or now >= max(wave.draw_from, first) + LONGEST_WAIT
 
 
 def draw_up(
@@ -135,6 +150,23 @@ def is_lost(results: Sequence[Result]) -> bool:
         each.outcome == "skip" or (each.state not in OPEN and each.state != "answered" and not each.reached)
         for each in results
     )
+
+
+Progress = Literal["unreachable", "not chosen", "to ask", "asked", "reached", "answered", "lost"]
+"""How far a unit of a plan has come."""
+
+
+def progress_of(reachable: bool, chosen: bool, asked: bool, lost: bool, results: Sequence[Result]) -> Progress:
+    """How far a unit has come. Somebody who is reached after the unit was given up counts all the same."""
+    if not reachable:
+        return "unreachable"
+    if any(each.state == "answered" for each in results):
+        return "answered"
+    if any(each.reached for each in results):
+        return "reached"
+    if lost:
+        return "lost"
+    return "asked" if asked else "to ask" if chosen else "not chosen"
 
 
 class Relief(NamedTuple):

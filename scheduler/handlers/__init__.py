@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from scheduler.handlers.closures import take_closings, take_occasions, take_reopenings
 from scheduler.handlers.customers import grade_customers, take_customers
 from scheduler.handlers.guarantees import keep_guarantees
+from scheduler.handlers.plans import draw_plans, measure_plans, open_plans, replace_lost_units, settle_plans
 from scheduler.handlers.surveys import (
     bring_up,
     measure,
@@ -24,6 +25,8 @@ from services.tick import Sweep, Tick
 COME_UP_SECONDS = 0.5
 SWEEP_SECONDS = 30.0
 MEASURE_SECONDS = 15.0
+PLAN_SECONDS = 30.0
+OPEN_SECONDS = 5.0
 GRADE_SECONDS = 30.0
 GUARANTEE_SECONDS = 20.0
 
@@ -42,6 +45,11 @@ TICKS = (
     Tick(name="bring_up", every=COME_UP_SECONDS, run=bring_up),
     Tick(name="keep_guarantees", every=GUARANTEE_SECONDS, run=keep_guarantees),
     Tick(name="grade_customers", every=GRADE_SECONDS, run=grade_customers),
+    Tick(name="draw_plans", every=PLAN_SECONDS, run=draw_plans),
+    Tick(name="open_plans", every=OPEN_SECONDS, run=open_plans),
+    Tick(name="replace_lost_units", every=PLAN_SECONDS, run=replace_lost_units),
+    Tick(name="settle_plans", every=PLAN_SECONDS, run=settle_plans),
     Tick(name="measure", every=MEASURE_SECONDS, run=measure),
+    Tick(name="measure_plans", every=MEASURE_SECONDS, run=measure_plans),
     Sweep(name="say_due_again", every=SWEEP_SECONDS, say_again=say_due_again),
 )
