@@ -10,8 +10,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from ingest.commands import ensure_sources
 from services import run
-from services.contracts.envelope import encode
-from services.contracts.tickets import TicketReported
+from services.auth import Role, install_key
+from services.contracts.customers import OccasionReported
+from services.contracts.envelope import Event, encode
 from services.contracts.topics import ITSM
 from services.house import House
 from services.identifiers import uuid7
@@ -41,7 +42,7 @@ class Running(NamedTuple):
         )
         await sent
 
-    async def report(self, event: TicketReported, partition: int | None = None, key: str | None = None) -> None:
+    async def report(self, event: Event, partition: int | None = None, key: str | None = None) -> None:
         value = encode(event, id=uuid7(), room="itsm", time=START)
         await self.send(value, key or event.subject, partition)
 
@@ -95,6 +96,23 @@ async def test_an_itsm_s_own_json_on_the_topic(room: Running) -> None:
     await room.report(reported())
     await until(lambda: _closed(room, 2))
     assert [row[:2] for row in await closures(room.house)] == [("generic", "T-1"), ("servicenow", "INC0000060")]
+
+
+async def test_occasions_by_both_ways(room: Running) -> None:
+    async with room.house.database.transaction("services") as transaction:
+        await install_key(transaction, "crm", Role.integration, "hf_crm")
+    told = {"source": "crm", "kind": "Repair done", "id": "R-1", "at": "2026-03-02T01:00:00Z"}
+    event = {"specversion": "1.0", "id": "1", "source": "/crm", "type": OccasionReported.TYPE, "data": told}
+    headers = {"authorization": "Bearer hf_crm"}
+    answer = await room.client.post("/v1/events", json=event, headers=headers)
+    assert answer.status_code == 202
+    await room.report(OccasionReported(source="crm", kind="project accepted", id="P-7", at=START, requester=EMILY))
+    await room.report(OccasionReported(source="crm", kind="again", id="P-7", at=START))
+    said = [json.loads(value or b"") for value, _ in await room.heard("huifang.ingest", 2)]
+    assert {each["subject"] for each in said} == {"crm/repair done/R-1", "crm/project accepted/P-7"}
+    assert {each["type"] for each in said} == {"huifang.occasion.happened.v1"}
+    ((_, letter),) = await room.heard(DEAD, 1)
+    assert letter["huifang-reason"] == "kind"
 
 
 async def test_rows_21_to_24_what_cannot_be_used_goes_to_the_dead_letters_and_the_rest_goes_on(room: Running) -> None:
