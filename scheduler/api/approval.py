@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from email.message import Message
 from typing import Annotated, Any, NamedTuple
 
+import structlog
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints, ValidationError
@@ -18,6 +19,8 @@ from services.auth import CallerOf, Role, requires
 from services.contracts.policy import PolicyError, parse_policy
 from services.database import Transaction
 from services.errors import Problem
+
+log = structlog.get_logger(__name__)
 
 router = APIRouter(prefix="/v1", tags=["scheduler"])
 
@@ -147,6 +150,7 @@ async def propose_policy(
         revision = await propose(transaction, proposal.new, caller.name, proposal.note, "rest")
     except Refusal as refusal:
         raise refused(refusal) from None
+    log.info("policy_proposed", policy=revision.policy, version=revision.version, actor=caller.name)
     response.headers["location"] = f"/v1/policies/{revision.policy}/{revision.version}"
     remarks = [RemarkItem(**each) for each in proposal.remarks]
     return ProposalItem(**dict(revision_item(revision, response)), remarks=remarks)
@@ -213,6 +217,9 @@ async def _taken(transaction: Transaction, wish: Wish, step: Step) -> Revision:
         return "*" in tags or etag_of(revision) in tags
 
     try:
-        return await take_step(transaction, wish.policy, wish.version, step, wish.actor, wish.note, "rest", seen)
+        after = await take_step(transaction, wish.policy, wish.version, step, wish.actor, wish.note, "rest", seen)
     except Refusal as refusal:
+        log.info("policy_step_refused", version=wish.version, step=step, actor=wish.actor, kind=refusal.kind)
         raise refused(refusal) from None
+    log.info("policy_step_taken", policy=after.policy, version=after.version, step=step, actor=wish.actor)
+    return after

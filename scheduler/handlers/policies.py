@@ -6,8 +6,6 @@ from datetime import datetime
 from functools import lru_cache
 from importlib.resources import files
 
-import structlog
-
 from scheduler.revision import Cause, Entry, Refusal, Revision, Step, advance, first_moment, is_repeated
 from scheduler.store.policies import (
     NewVersion,
@@ -23,8 +21,6 @@ from scheduler.wording import Lexicon, lint, read_lexicon
 from services.contracts.policy import Policy
 from services.contracts.surveys import PolicyApproved
 from services.database import Transaction
-
-log = structlog.get_logger(__name__)
 
 MOST_VERSIONS = 2**31 - 1
 
@@ -62,7 +58,6 @@ async def propose(transaction: Transaction, new: NewVersion, actor: str, note: s
         raise Refusal("identical", f"The file is version {equal} of {new.policy!r}, to the letter.", equal)
     entry = Entry("proposed", transaction.now, actor, note, cause)
     version = await insert_proposal(transaction, new, entry)
-    log.info("policy_proposed", policy=new.policy, version=version, actor=actor)
     return Revision(new.policy, version, "proposed", new.effective_from, (entry,))
 
 
@@ -108,5 +103,4 @@ async def take_step(
         transaction.say(
             PolicyApproved(policy=policy, version=version, effective_from=after.effective_from, document=document)
         )
-    log.info("policy_moved", policy=policy, version=version, to=after.state, actor=actor)
     return after
