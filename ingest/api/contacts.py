@@ -1,13 +1,13 @@
 """`/v1/contacts`: the register of people whom an ITSM names by an id alone."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ingest import store
 from ingest.contact import LONGEST_MAIL, LONGEST_NAME, refused
-from ingest.handlers import blind, say_for, seal_person
+from ingest.handlers import blind, say_customers, say_for, seal_person
 from ingest.payload import SOURCE_NAME
 from ingest.store import Key, Registered
 from services.auth import Role, requires
@@ -29,8 +29,21 @@ router = APIRouter(prefix="/v1", dependencies=[Depends(requires(Role.integration
 InTransaction = Annotated[Transaction, TransactionOf("ingest")]
 
 
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+Word = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+Words = Annotated[tuple[Word, ...], Field(max_length=100), AfterValidator(_distinct)]
+
+
 class ContactForm(BaseModel):
-    """How to reach a person whom the ITSM names by an id. `timezone` is an IANA name, `locale` like zh-CN."""
+    """How to reach a person whom the ITSM names by an id. `timezone` is an IANA name, `locale` like zh-CN.
+
+    `customer` is the customer of the register to whom he belongs, `roles` what he is there, `projects` for which of the
+    projects (none: for all), and `consent` the channels by which he agreed to be asked (none: not at all, unless it is
+    on a ticket of his own).
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -41,6 +54,9 @@ class ContactForm(BaseModel):
     timezone: str | None = Field(default=None, max_length=64)
     customer: str | None = Field(default=None, max_length=LONGEST_NAME)
     staff: bool = False
+    roles: Words = ()
+    projects: Words = ()
+    consent: Annotated[tuple[Channel, ...], Field(max_length=4), AfterValidator(_distinct)] = ()
 
 
 class ContactShown(ContactForm):
@@ -79,21 +95,21 @@ async def put_contact(
 ) -> ContactShown:
     """Enters a person into the register, or replaces his entry; tickets that waited for it are decided anew."""
     key = (source, blind(house, source, person))
-    requester = Requester(id=key[1], **form.model_dump())
+    requester = Requester(id=key[1], **form.model_dump(exclude={"roles", "projects", "consent"}))
     _check(requester, house)
     contact = await seal_person(house, transaction, source, requester)
     if not contact.sealed:
         raise Problem(409, "erased", "This person was erased; nothing about him is stored again.")
     before = await _entry(transaction, key)
-    new = Registered(contact, requester.customer, 0)
+    new = Registered(contact, requester.customer, 0, form.roles, form.projects, form.consent)
     shown = await _show(house, transaction, new)
-    if before and if_match is None and shown == await _show(house, transaction, before):
-        version: int | None = before.version
-    else:
-        version = await _write(transaction, key, new, before, if_match)
+    is_same = before is not None and if_match is None and shown == await _show(house, transaction, before)
+    version = before.version if before and is_same else await _write(transaction, key, new, before, if_match)
     if version is None or shown is None:
         raise Problem(412, "changed", "The entry has changed meanwhile; read it again and send its ETag.")
     await say_for(transaction, *key)
+    if not is_same:
+        await say_customers(transaction, {each.customer for each in (before, new) if each and each.customer})
     response.headers["etag"] = _etag(version)
     response.status_code = 200 if before else 201
     return shown
@@ -113,13 +129,15 @@ async def _entry(transaction: Transaction, key: Key) -> Registered | None:
 async def _write(
     transaction: Transaction, key: Key, new: Registered, before: Registered | None, if_match: str | None
 ) -> int | None:
-    if before is None:
-        return None if if_match else await store.insert_contact(transaction, key, new.contact, new.customer)
-    if if_match is None:
-        raise Problem(428, "if-match", "There is an entry already; send its ETag as If-Match to replace it.")
-    if if_match not in ("*", _etag(before.version)):
+    if before is None and if_match is not None:
         return None
-    return await store.update_contact(transaction, key, new.contact, new.customer, before.version)
+    if before is not None:
+        if if_match is None:
+            raise Problem(428, "if-match", "There is an entry already; send its ETag as If-Match to replace it.")
+        if if_match not in ("*", _etag(before.version)):
+            return None
+        new = new._replace(version=before.version)
+    return (await store.save_contacts(transaction, {key: new})).get(key)
 
 
 async def _show(house: House, transaction: Transaction, entry: Registered) -> ContactShown | None:
@@ -135,6 +153,9 @@ async def _show(house: House, transaction: Transaction, entry: Registered) -> Co
         timezone=person.timezone,
         customer=entry.customer,
         staff=person.staff,
+        roles=entry.roles,
+        projects=entry.projects,
+        consent=entry.consent,
         channels=entry.contact.channels,
     )
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from ingest import store
+from ingest.handlers.customers import hear_notes, sweep_customers
+from ingest.handlers.customers import say_customers as say_customers
 from ingest.handlers.occasions import hear_occasion_decisions, hear_occasions, sweep_occasions
 from ingest.handlers.people import blind as blind
 from ingest.handlers.people import seal_person as seal_person
@@ -14,7 +16,7 @@ from ingest.handlers.register import sweep_register as sweep_register
 from ingest.handlers.tickets import hear_decisions, hear_payloads, hear_reports
 from ingest.handlers.tickets import read_payload as read_payload
 from ingest.handlers.tickets import sweep_closures as sweep_closures
-from services.contracts.customers import OccasionDecided, OccasionReported
+from services.contracts.customers import CustomerNoted, OccasionDecided, OccasionReported
 from services.contracts.envelope import Event
 from services.contracts.tickets import TicketDecided, TicketPayload, TicketReported
 from services.database import Transaction
@@ -36,12 +38,14 @@ HANDLERS: Mapping[type[Event], Handler] = {
     TicketDecided: hear_decisions,
     OccasionReported: hear_occasions,
     OccasionDecided: hear_occasion_decisions,
+    CustomerNoted: hear_notes,
 }
 
 TICKS = (
     Sweep(name="reports", every=15, say_again=sweep_reports),
     Sweep(name="closures", every=15, say_again=sweep_closures),
     Sweep(name="occasions", every=15, say_again=sweep_occasions),
+    Sweep(name="customers", every=15, say_again=sweep_customers),
     Sweep(name="register", every=60, say_again=sweep_register),
     Tick(name="receipts", every=600, run=forget_receipts),
 )

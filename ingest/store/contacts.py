@@ -1,22 +1,32 @@
-"""The register: how to reach the persons whom an ITSM names by an id."""
+"""The register: how to reach the persons whom an ITSM names by an id, and whose people they are."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from ingest.store.columns import Key, columns
-from services.contracts.tickets import Contact
+from services.contracts.tickets import Channel, Contact
 from services.database import Record, Transaction
 from services.statements import Statements
 
 SQL = Statements("ingest")
 
+_WIDTH = 13
+
 
 class Registered(NamedTuple):
-    """An entry of the register."""
+    """An entry of the register; `version` 0 is one that is not stored yet.
+
+    `roles` and `projects` are those at the customer's (no project: at all of them), `consent` is how he may be asked.
+    """
 
     contact: Contact
     customer: str | None
     version: int
+    roles: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
+    consent: tuple[Channel, ...] = ()
 
 
 async def find_contacts(
@@ -28,21 +38,33 @@ async def find_contacts(
     return {(row["source"], row["id"]): _registered(row) for row in rows}
 
 
-async def insert_contact(transaction: Transaction, key: Key, contact: Contact, customer: str | None) -> int | None:
-    """A new entry of the register, and its version; None where there is an entry already."""
-    return _version(await transaction.fetchval(SQL["insert_contact"], *key, *_contact(contact), customer))
+async def find_people(transaction: Transaction, customers: Iterable[str]) -> dict[str, list[tuple[Key, Registered]]]:
+    """The people of customers, by customer."""
+    people: dict[str, list[tuple[Key, Registered]]] = {}
+    for row in await transaction.fetch(SQL["find_people"], list(customers)):
+        people.setdefault(row["customer"], []).append(((row["source"], row["id"]), _registered(row)))
+    return people
 
 
-async def update_contact(
-    transaction: Transaction, key: Key, contact: Contact, customer: str | None, version: int
-) -> int | None:
-    """The entry's next version; None where it is no longer at `version`."""
-    values = (*_contact(contact), customer, version)
-    return _version(await transaction.fetchval(SQL["update_contact"], *key, *values))
+async def save_contacts(transaction: Transaction, entries: Mapping[Key, Registered]) -> dict[Key, int]:
+    """Stores entries whose `version` is what is stored, and returns their next ones; others are left out."""
+    if not entries:
+        return {}
+    rows = [_row(key, entries[key]) for key in sorted(entries)]
+    saved = await transaction.fetch(SQL["save_contacts"], *columns(rows, _WIDTH))
+    return {(row["source"], row["id"]): row["version"] for row in saved}
 
 
-def _contact(contact: Contact) -> tuple[object, ...]:
-    return contact.person, contact.channels, contact.sealed, contact.locale, contact.timezone, contact.staff
+def _row(key: Key, entry: Registered) -> tuple[object, ...]:
+    contact = entry.contact
+    return (
+        *key, contact.person, contact.sealed, contact.locale, contact.timezone, contact.staff, entry.customer,
+        entry.version, *(_json(each) for each in (contact.channels, entry.roles, entry.projects, entry.consent)),
+    )  # fmt: skip
+
+
+def _json(texts: tuple[str, ...]) -> str:
+    return msgspec.json.encode(texts).decode()
 
 
 def _registered(row: Record) -> Registered:
@@ -54,8 +76,5 @@ def _registered(row: Record) -> Registered:
         timezone=row["timezone"],
         staff=row["staff"],
     )
-    return Registered(contact, row["customer"], row["version"])
-
-
-def _version(value: object) -> int | None:
-    return value if isinstance(value, int) else None
+    roles, projects, consent = (tuple(row[name]) for name in ("roles", "projects", "consent"))
+    return Registered(contact, row["customer"], row["version"], roles, projects, consent)

@@ -1,20 +1,35 @@
 -- name: find_contacts
 -- The register's entries for persons.
-select c.source, c.id, c.person, c.channels, c.sealed, c.locale, c.timezone, c.staff, c.customer, c.version
+select c.source, c.id, c.person, c.channels, c.sealed, c.locale, c.timezone, c.staff, c.customer, c.version,
+       c.roles, c.projects, c.consent
 from unnest($1::text[], $2::text[]) as told (source, id)
 join ingest.contact c using (source, id);
 
--- name: insert_contact
--- A new entry of the register; no row where there is one.
-insert into ingest.contact (source, id, person, channels, sealed, locale, timezone, staff, customer)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-on conflict do nothing
-returning version;
+-- name: find_people
+-- The people of customers.
+select c.source, c.id, c.person, c.channels, c.sealed, c.locale, c.timezone, c.staff, c.customer, c.version,
+       c.roles, c.projects, c.consent
+from ingest.contact c
+where c.customer = any($1::text[])
+order by c.customer, c.source, c.id;
 
--- name: update_contact
--- The next version of an entry; no row where it is not at version `$10`.
-update ingest.contact set
-    person = $3, channels = $4, sealed = $5, locale = $6, timezone = $7, staff = $8, customer = $9,
-    version = version + 1, updated_at = clock_timestamp()
-where source = $1 and id = $2 and version = $10
-returning version;
+-- name: save_contacts
+-- Entries of the register, new ones or the next version of those that are at the version named; others return no row.
+insert into ingest.contact as c (
+    source, id, person, sealed, locale, timezone, staff, customer, version, channels, roles, projects, consent
+)
+select source, id, person, sealed, locale, timezone, staff, customer, version + 1,
+       array(select jsonb_array_elements_text(channels)), array(select jsonb_array_elements_text(roles)),
+       array(select jsonb_array_elements_text(projects)), array(select jsonb_array_elements_text(consent))
+from unnest(
+    $1::text[], $2::text[], $3::uuid[], $4::bytea[], $5::text[], $6::text[], $7::boolean[], $8::text[], $9::integer[],
+    $10::jsonb[], $11::jsonb[], $12::jsonb[], $13::jsonb[]
+) as told (
+    source, id, person, sealed, locale, timezone, staff, customer, version, channels, roles, projects, consent
+)
+on conflict (source, id) do update set
+    person = excluded.person, sealed = excluded.sealed, locale = excluded.locale, timezone = excluded.timezone,
+    staff = excluded.staff, customer = excluded.customer, version = excluded.version, channels = excluded.channels,
+    roles = excluded.roles, projects = excluded.projects, consent = excluded.consent, updated_at = clock_timestamp()
+where c.version + 1 = excluded.version
+returning source, id, version;

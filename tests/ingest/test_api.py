@@ -74,6 +74,9 @@ async def test_a_contact_is_entered_and_read_again(client: httpx.AsyncClient) ->
         "timezone": "Europe/London",
         "customer": "ACME",
         "staff": False,
+        "roles": [],
+        "projects": [],
+        "consent": [],
         "channels": ["email", "sms", "call"],
     }
     read = await client.get(CONTACT)

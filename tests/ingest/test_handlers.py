@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from ingest import handlers, store
 from ingest.commands import ensure_sources
 from ingest.handlers import seal_person, sweep_closures, sweep_register, sweep_reports
+from ingest.store import Registered
 from services import metrics
 from services.clock import DrivenClock, FastClock
 from services.contracts.tickets import (
@@ -46,7 +47,7 @@ def decided(number: int = 1, *, ticket: str = "T-1", with_contact: bool = False)
 async def emily(house: House) -> list[Personal | None]:
     async with house.database.transaction("ingest") as transaction:
         contact = await seal_person(house, transaction, "generic", EMILY)
-        await store.insert_contact(transaction, ("generic", "u-1"), contact, "ACME")
+        await store.save_contacts(transaction, {("generic", "u-1"): Registered(contact, "ACME", 0)})
         return await house.seal.open_contacts(transaction, [contact])
 
 
