@@ -4,19 +4,18 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.errors import KafkaError
 
-from services.contracts.topics import topics
 from services.errors import ConfigurationError, Unavailable
-from services.kafka import DEAD, Outgoing, Producer, client_options, leave, within
+from services.kafka import DEAD, Outgoing, Producer, client_options, dead_topics, leave, within
 from services.settings import Settings
 
 MARKS = "huifang-"
 
 
 class Letter(NamedTuple):
-    """A dead letter; `id` is `topic/offset` and names it on the command line."""
+    """A dead letter; `id` is `topic/partition/offset` and names it on the command line."""
 
     id: str
     topic: str
@@ -32,25 +31,28 @@ class Letter(NamedTuple):
 
 async def read_letters(settings: Settings) -> list[Letter]:
     """Every dead letter that the topics still hold. Raises `Unavailable`."""
-    consumer = AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False, auto_offset_reset="earliest")
     try:
-        await within(consumer.start(), "consumer")
-        partitions = [
-            TopicPartition(name + DEAD, number)
-            for name in topics()
-            for number in sorted(consumer.partitions_for_topic(name + DEAD) or ())
-        ]
-        consumer.assign(partitions)
-        ends = await within(consumer.end_offsets(partitions), "consumer") if partitions else {}
-        records: list[ConsumerRecord] = []
-        while any([await within(consumer.position(each), "consumer") < ends[each] for each in partitions]):
-            for held in (await within(consumer.getmany(timeout_ms=1_000), "consumer")).values():
-                records.extend(held)
-        return [_letter(record) for record in records]
+        names = await dead_topics(settings)
+        return [_letter(record) for record in await _read(settings, names)] if names else []
     except (KafkaError, OSError) as error:
         raise Unavailable(f"Kafka at {settings.kafka}: {error}") from error
+
+
+async def _read(settings: Settings, names: Sequence[str]) -> list[ConsumerRecord]:
+    # Named at its birth and in no group, a consumer has every partition of its topics as soon as it has started.
+    consumer = AIOKafkaConsumer(
+        *names, **client_options(settings), enable_auto_commit=False, auto_offset_reset="earliest"
+    )
+    records: list[ConsumerRecord] = []
+    try:
+        await within(consumer.start(), "consumer")
+        ends = await within(consumer.end_offsets(consumer.assignment()), "consumer")
+        while any([await within(consumer.position(each), "consumer") < end for each, end in ends.items()]):
+            for held in (await within(consumer.getmany(timeout_ms=1_000), "consumer")).values():
+                records.extend(held)
     finally:
         await leave(consumer)
+    return records
 
 
 async def replay(settings: Settings, ids: Sequence[str]) -> int:
@@ -81,12 +83,20 @@ async def replay(settings: Settings, ids: Sequence[str]) -> int:
 
 def _letter(record: ConsumerRecord) -> Letter:
     headers = {name: value.decode(errors="replace") for name, value in record.headers}
-    position = json.loads(headers.get("huifang-position", "{}"))
+    topic = record.topic.removesuffix(DEAD)
     return Letter(
-        id=f"{record.topic.removesuffix(DEAD)}/{record.offset}",
-        topic=str(position.get("topic", record.topic.removesuffix(DEAD))),
+        id=f"{topic}/{record.partition}/{record.offset}",
+        topic=_came_from(headers.get("huifang-position", "")) or topic,
         reason=headers.get("huifang-reason", "?"),
         detail=headers.get("huifang-detail", ""),
         room=headers.get("huifang-room", "?"),
         record=record,
     )
+
+
+def _came_from(position: str) -> str | None:
+    """The topic in a position; None in what another program has put there."""
+    try:
+        return str(json.loads(position)["topic"])
+    except (ValueError, KeyError, TypeError):
+        return None

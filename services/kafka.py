@@ -2,8 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple, TypeVar
 from zlib import crc32
 
@@ -63,15 +63,31 @@ async def ensure_topics(settings: Settings) -> None:
     Raises `Unavailable` where no broker answers, or none lets us create what is missing.
     """
     wanted = [topic for name in topics() for topic in _new_topics(name, settings)]
-    admin = AIOKafkaAdminClient(**client_options(settings))
-    try:
-        await within(admin.start(), "admin")
+    async with _administering(settings) as admin:
         there = set(await within(admin.list_topics(), "admin"))
         missing = [topic for topic in wanted if topic.name not in there]
         answer = await within(admin.create_topics(missing), "admin") if missing else None
         for name, code, *_ in answer.topic_errors if answer else ():
             if for_code(code) not in (NoError, TopicAlreadyExistsError):
                 raise Unavailable(f"Kafka does not create topic {name}: {for_code(code).__name__}")
+
+
+async def dead_topics(settings: Settings) -> list[str]:
+    """The dead-letter topics that exist; asked for one that is missing, many brokers would make it.
+
+    Raises `Unavailable`.
+    """
+    async with _administering(settings) as admin:
+        there = set(await within(admin.list_topics(), "admin"))
+    return [name + DEAD for name in topics() if name + DEAD in there]
+
+
+@asynccontextmanager
+async def _administering(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    try:
+        await within(admin.start(), "admin")
+        yield admin
     except AttributeError as error:  # aiokafka's way of saying it; as when the controllers are just being elected
         raise Unavailable(f"Kafka at {settings.kafka} has no controller at the moment") from error
     except (KafkaError, OSError) as error:
