@@ -40,6 +40,13 @@ class Drawn(NamedTuple):
     cause: Cause | None = None
 
 
+class Layer(NamedTuple):
+    """Out of what a unit was drawn, for estimates: the name of that part of the frame, and how many units it holds."""
+
+    name: str
+    size: int
+
+
 class Proof(NamedTuple):
     """A condition as a count: at least `required` of `total` are needed, and there are `counted`."""
 
@@ -158,6 +165,34 @@ def next_in_line(sample: Sample, drawn: Sequence[Drawn], lost: Set[str]) -> dict
 
 def _group(sample: Sample, each: Drawn) -> tuple[str, Stratum]:
     return each.unit.organisation if sample.organisations else "", each.stratum
+
+
+def layers(sample: Sample, drawn: Sequence[Drawn], active: Set[str]) -> dict[str, Layer]:
+    """The layer of each unit that was or could be drawn by lot, by its key.
+
+    That is its stratum, within its organisation where organisations were drawn first; where units were added for the
+    coverage, those of active customers and the others apart, if some of both were chosen.
+    """
+    groups: defaultdict[tuple[str, Stratum], list[Drawn]] = defaultdict(list)
+    for each in drawn:
+        if each.stratum != ALWAYS:
+            groups[_group(sample, each)].append(each)
+    found: dict[str, Layer] = {}
+    for (organisation, stratum), members in groups.items():
+        name = "/".join((*([organisation] if organisation else ()), *stratum)) or "all"
+        for kind, units in _kinds(members, active).items():
+            found |= {each.unit.key: Layer(f"{name}{kind}", len(units)) for each in units}
+    return found
+
+
+def _kinds(members: Sequence[Drawn], active: Set[str]) -> dict[str, list[Drawn]]:
+    kinds: defaultdict[str, list[Drawn]] = defaultdict(list)
+    for each in members:
+        kinds[" (active)" if each.unit.customer in active else " (others)"].append(each)
+    filled_up = any(each.cause == "coverage" for each in members)
+    if filled_up and all(any(each.chosen for each in units) for units in kinds.values()):
+        return kinds
+    return {"": list(members)}
 
 
 def _by_draw(each: Drawn) -> tuple[float, str]:

@@ -8,7 +8,17 @@ from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from scheduler.allocation import Drawn, Proof, active_customers, choose, cover, next_in_line, prove_coverage
+from scheduler.allocation import (
+    Drawn,
+    Layer,
+    Proof,
+    active_customers,
+    choose,
+    cover,
+    layers,
+    next_in_line,
+    prove_coverage,
+)
 from scheduler.audience import Customer, Unit, contact_of, frame, means, people_asked
 from scheduler.calendar import Almanac
 from scheduler.plan import Wave, seed_of, waves
@@ -16,6 +26,7 @@ from scheduler.policy import CALENDAR, Closing, Outcome, steps_of
 from scheduler.sample import draw
 from scheduler.survey import OPEN, State
 from services.contracts.policy import Ask, Coverage, Policy, Sample
+from services.contracts.quantities import Span
 from services.contracts.tickets import TicketFacts
 
 SOURCE = "plan"
@@ -24,6 +35,8 @@ SOURCE = "plan"
 
 REST = timedelta(hours=2)
 """How long the register must not have changed before a plan is drawn from it; it is graded within that time."""
+_SLACK = timedelta(days=60)
+"""Days of rest make counting back from now come out later than counting on until now."""
 LONGEST_WAIT = timedelta(days=1)
 """After so long a plan is drawn from a register that never rests."""
 
@@ -32,7 +45,7 @@ class Draft(NamedTuple):
     """A plan as it was drawn up: everybody meant, with his draw, and whether enough active customers are covered.
 
     `drawn` are the units that can be reached, `unreachable` all others that are meant; `active` are the customers of
-    whom a share must be reached.
+    whom a share must be reached; `layers` tell by units' keys out of what each was drawn.
     """
 
     seed: str
@@ -40,6 +53,7 @@ class Draft(NamedTuple):
     unreachable: tuple[Drawn, ...]
     active: frozenset[str]
     coverage: Proof | None
+    layers: Mapping[str, Layer]
 
 
 def known_since(versions: Sequence[tuple[datetime, Policy]], name: str) -> datetime | None:
@@ -59,9 +73,11 @@ def known_since(versions: Sequence[tuple[datetime, Policy]], name: str) -> datet
 
 def to_draw(policy: Policy, name: str, almanac: Almanac, since: datetime, now: datetime) -> Iterator[Wave]:
     """The waves of a survey whose plans may be drawn up by now, and whose promises can still be kept."""
-    within = policy.surveys[name].send.within
-    until = now + timedelta.resolution
-    return (wave for wave in waves(policy, name, almanac, since, until) if almanac.after(wave.opens, within) > now)
+    within, ready = policy.surveys[name].send.within, policy.plans.ready
+    opened = almanac.before(now, within)
+    first = (almanac.before(opened, Span(ready.earliest, ready.unit)) if ready is not None else opened) - _SLACK
+    known = waves(policy, name, almanac, max(since, first), now + timedelta.resolution)
+    return (wave for wave in known if almanac.after(wave.opens, within) > now)
 
 
 def is_at_rest(wave: Wave, first: datetime, last: datetime, now: datetime) -> bool:
@@ -89,11 +105,11 @@ def draw_up(
     drawn = choose(sample, everybody.units, seed, always)
     unreachable = tuple(Drawn(unit, unit.stratum, draw(seed, unit.key), False, None) for unit in everybody.unreachable)
     if coverage is None:
-        return Draft(seed, drawn, unreachable, frozenset(), None)
+        return Draft(seed, drawn, unreachable, frozenset(), None, layers(sample, drawn, frozenset()))
     active = active_customers(coverage, meant, today)
     drawn = cover(sample, coverage, drawn, active)
     proof = prove_coverage(coverage, active, (each.unit.customer for each in drawn if each.chosen))
-    return Draft(seed, drawn, unreachable, active, proof)
+    return Draft(seed, drawn, unreachable, active, proof, layers(sample, drawn, active))
 
 
 def _without(customer: Customer, opted_out: Set[UUID]) -> Customer:

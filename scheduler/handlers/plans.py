@@ -29,31 +29,47 @@ MOST = 200
 """Units that are asked, or looked after, in one transaction."""
 
 
-async def draw_plans(house: House, transaction: Transaction) -> int:
-    """Draws up one plan for which it is time; returns 1 where there was one."""
-    changed = await plans.find_register_changes(transaction)
-    if changed is None:
+class Planner:
+    """Draws plans up, one at a time. Keeps the versions of policies in mind, which never change."""
+
+    def __init__(self) -> None:
+        self._policies: dict[tuple[str, int, bytes], Policy] = {}
+
+    async def draw_plans(self, house: House, transaction: Transaction) -> int:
+        """Draws up one plan for which it is time; returns 1 where there was one."""
+        waves = await self._waves(transaction)
+        drawn = await plans.find_drawn_terms(transaction) if waves else set()
+        missing = [each for each in waves if (each[0].policy, each[2].survey, each[2].term.key) not in drawn]
+        changed = await plans.find_register_changes(transaction) if missing else None
+        for policy, version, wave in missing:
+            if changed is not None and is_at_rest(wave, *changed, transaction.now):
+                return int(await _draw_up(transaction, policy, version, wave))
         return 0
-    drawn = await plans.find_drawn_terms(transaction)
-    for policy, version, wave in await _waves(transaction):
-        if (policy.policy, wave.survey, wave.term.key) not in drawn and is_at_rest(wave, *changed, transaction.now):
-            return int(await _draw_up(transaction, policy, version, wave))
-    return 0
+
+    async def _waves(self, transaction: Transaction) -> list[tuple[Policy, int, Wave]]:
+        """The waves of all policies in force whose plans may be drawn up by now."""
+        found = []
+        rows = await plans.find_successions(transaction)
+        await self._read(transaction, rows)
+        for _, group in groupby(rows, key=lambda row: str(row["policy"])):
+            versions = [(row["effective_from"], self._policies[_key(row)], int(row["version"])) for row in group]
+            _, policy, version = versions[-1]
+            for name in policy.surveys:
+                since = known_since([each[:2] for each in versions], name)
+                if since is not None:
+                    waves = to_draw(policy, name, almanac(policy.calendar), since, transaction.now)
+                    found += [(policy, version, wave) for wave in waves]
+        return found
+
+    async def _read(self, transaction: Transaction, rows: Sequence[Record]) -> None:
+        unknown = [row for row in rows if _key(row) not in self._policies]
+        documents = await store.find_policies(transaction, [_key(row)[:2] for row in unknown]) if unknown else {}
+        for row in unknown:
+            self._policies[_key(row)] = read_policy(documents[_key(row)[:2]])
 
 
-async def _waves(transaction: Transaction) -> list[tuple[Policy, int, Wave]]:
-    """The waves of all policies in force whose plans may be drawn up by now."""
-    found = []
-    for _, rows in groupby(await plans.find_successions(transaction), key=lambda row: str(row["policy"])):
-        versions = list(rows)
-        policies = [(row["effective_from"], read_policy(row["document"])) for row in versions]
-        policy = policies[-1][1]
-        for name in policy.surveys:
-            since = known_since(policies, name)
-            if since is not None:
-                waves = to_draw(policy, name, almanac(policy.calendar), since, transaction.now)
-                found += [(policy, int(versions[-1]["version"]), wave) for wave in waves]
-    return found
+def _key(row: Record) -> tuple[str, int, bytes]:
+    return row["policy"], row["version"], row["checksum"]
 
 
 async def _draw_up(transaction: Transaction, policy: Policy, version: int, wave: Wave) -> bool:
@@ -88,22 +104,29 @@ async def open_plans(house: House, transaction: Transaction) -> int:
         return 0
     rules = await _rules(transaction, units)
     register = await customers.find_customers(transaction, {row["customer"] for row in units})
-    asked: list[tuple[Rule, Closing]] = []
+    asked: list[tuple[Rule, Closing, tuple[str, int] | None]] = []
     for row in units:
         rule = rules[row["policy"], row["version"], row["survey"]]
         most = rule.survey.ask.most if isinstance(rule.survey.ask, Ask) else None
         unit, customer = plans.read_unit(row), register.get(row["customer"])
         theirs = turns(row["policy"], plans.read_wave(row), unit, customer, most, row["seed"], row["begins_at"])
-        asked += [(rule, closing) for closing in theirs]
-    people = await find_people(transaction, list(rules.values()), [closing for _, closing in asked], register)
+        asked += [(rule, closing, _layer(row)) for closing in theirs]
+    people = await find_people(transaction, list(rules.values()), [closing for _, closing, _ in asked], register)
     now = transaction.now
     entries = [
-        enter(decide_by(rule, closing, people.person(closing), now), closing, people, uuid7(), now)
-        for rule, closing in asked
+        enter(decide_by(rule, closing, people.person(closing), now), closing, people, uuid7(), now, drawn=drawn)
+        for rule, closing, drawn in asked
     ]
     await record(transaction, entries)
     await plans.save_asked(transaction, ((row["plan"], row["number"]) for row in units))
     return len(units)
+
+
+def _layer(row: Record) -> tuple[str, int] | None:
+    """Out of what a unit was drawn, under a name of its own among all plans."""
+    if row["layer"] is None:
+        return None
+    return f"{row['policy']}/{row['survey']}/{row['term']}/{row['layer']}", row["layer_size"]
 
 
 async def _rules(transaction: Transaction, units: Sequence[Record]) -> Mapping[tuple[str, int, str], Rule]:

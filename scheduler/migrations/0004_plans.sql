@@ -42,7 +42,8 @@ create index plan_open on scheduler.plan (begins_at) where settled_at is null;
 create index plan_list on scheduler.plan (opens_at, id);
 
 -- A customer, or one of its projects, that the plan's survey means, in the order of their keys. `ticket` is the key of
--- its turns in the ledger. What has no people could not be drawn; `active` tells who counts for the coverage.
+-- its turns in the ledger. What has no people could not be drawn; `active` tells who counts for the coverage. `layer`
+-- names the part of the frame, of `layer_size` units, out of which it was or could have been drawn by lot.
 create table scheduler.plan_unit (
     plan         uuid not null references scheduler.plan,
     number       integer not null check (number > 0),
@@ -56,12 +57,15 @@ create table scheduler.plan_unit (
     chosen       boolean not null,
     cause        text check (cause in ('draw', 'always', 'coverage', 'replacement')),
     weight       double precision check (weight > 0),
+    layer        text,
+    layer_size   integer check (layer_size > 0),
     ticket       text collate "C" not null,
     asked_at     timestamptz,
     lost_at      timestamptz,
     replaced_by  integer,
     primary key (plan, number),
     check (chosen = (cause is not null)),
+    check ((layer is null) = (layer_size is null)),
     check (chosen or (weight is null and asked_at is null)),
     check (not chosen or cardinality(people) > 0),
     check (lost_at is null or asked_at is not null),

@@ -20,7 +20,7 @@ Turn = tuple[UUID, int]
 
 _UNIT_COLUMNS = (
     *("plan", "number", "customer", "project", "organisation", "stratum", "active", "people", "draw", "chosen"),
-    *("cause", "weight", "ticket"),
+    *("cause", "weight", "layer", "layer_size", "ticket"),
 )
 
 
@@ -56,7 +56,7 @@ class PlanQuery(NamedTuple):
 
 
 async def find_successions(transaction: Transaction) -> list[Record]:
-    """The approved versions of every policy that have taken effect, policy by policy, the latest last."""
+    """The approved versions of every policy that have taken effect, policy by policy, the latest last; no documents."""
     return await transaction.fetch(SQL["find_successions"], transaction.now)
 
 
@@ -99,6 +99,7 @@ def _unit(new: NewPlan, each: Drawn) -> tuple[object, ...]:
     return (
         *(unit.customer, unit.project, unit.organisation, list(each.stratum), unit.customer in new.draft.active),
         *(list(unit.people), each.draw, each.chosen, each.cause, each.weight),
+        *(new.draft.layers.get(unit.key) or (None, None)),
         ticket_of(new.policy, new.wave, unit),
     )
 

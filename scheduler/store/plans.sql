@@ -1,6 +1,6 @@
 -- name: find_successions
 -- The approved versions of every policy that have taken effect, in the order in which they did.
-select policy, version, effective_from, document from scheduler.policy_version
+select policy, version, effective_from, checksum from scheduler.policy_version
 where state = 'approved' and effective_from <= $1
 order by policy, effective_from, version;
 
@@ -27,7 +27,8 @@ returning id;
 -- name: claim_turns
 -- Units whose turn has come, of the plans that are carried out, past those that another worker has.
 select u.plan, u.number, u.customer, u.project, u.organisation, u.stratum, u.people, p.policy, p.version, p.survey,
-    p.period, p.term, p.starts, p.ends, p.draw_from, p.ready_by, p.opens_at, p.promised_by, p.seed, p.begins_at
+    p.period, p.term, p.starts, p.ends, p.draw_from, p.ready_by, p.opens_at, p.promised_by, p.seed, p.begins_at,
+    u.layer, u.layer_size
 from scheduler.plan p join scheduler.plan_unit u on u.plan = p.id
 where p.settled_at is null and p.begins_at <= $1 and u.chosen and u.asked_at is null
 order by p.begins_at, u.plan, u.number

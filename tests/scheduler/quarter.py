@@ -1,4 +1,4 @@
-"""A quarter of a small company: sixty customers, a survey by the calendar, and what the scheduler's ticks make of it."""
+"""A quarter of a small company: sixty customers, a survey by the calendar, and what the scheduler makes of it."""
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -7,7 +7,7 @@ from uuid import UUID
 
 from scheduler import store
 from scheduler.closure import Closure
-from scheduler.handlers.plans import draw_plans, measure_plans, open_plans, replace_lost_units, settle_plans
+from scheduler.handlers.plans import Planner, measure_plans, open_plans, replace_lost_units, settle_plans
 from scheduler.plan import Standing
 from scheduler.store import plans
 from services.clock import DrivenClock
@@ -80,6 +80,10 @@ def customers(numbers: Iterable[int] = range(60), at: datetime = LAST_YEAR) -> l
 class Quarter(Desk):
     """A scheduler that does by the clock all that concerns plans."""
 
+    def __init__(self, house: House, clock: DrivenClock) -> None:
+        super().__init__(house, clock)
+        self.planner = Planner()
+
     @classmethod
     async def begin(
         cls, house: House, clock: DrivenClock, policy: Policy, register: list[CustomerChanged] | None = None
@@ -101,9 +105,14 @@ class Quarter(Desk):
                 await self.hear(*(report(due, outcome, self.clock.now()) for due in dues))
         return said
 
+    async def at(self, moment: datetime) -> list[SurveyDue]:
+        """Lets that moment come at once; returns the steps that were said."""
+        self.clock.set(moment)
+        return await self.round()
+
     async def round(self) -> list[SurveyDue]:
         """Every tick until nothing is left to do."""
-        for run in (draw_plans, open_plans, replace_lost_units, open_plans, settle_plans, measure_plans):
+        for run in (self.planner.draw_plans, open_plans, replace_lost_units, open_plans, settle_plans, measure_plans):
             while await self.house.database.run("scheduler", lambda transaction, run=run: run(self.house, transaction)):  # type: ignore[misc]
                 pass
         return only(await self.come(timedelta(0)), SurveyDue)
