@@ -1,24 +1,44 @@
 """`huifang policy …`: a policy file, checked before anybody proposes it, and its way into force."""
 
+import sys
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, Any, TypeVar
 
+import msgspec
 import typer
+from pydantic_core import PydanticCustomError
 
 from scheduler import store
+from scheduler.calendar import almanac
 from scheduler.difference import differences, text_difference
 from scheduler.handlers.policies import new_version, propose, remarks_on, take_step
+from scheduler.handlers.simulations import recall
 from scheduler.revision import LARGEST, Refusal, Revision, Step
+from scheduler.simulation.conduct import Conduct
+from scheduler.simulation.past import File as PastFile
+from scheduler.simulation.past import PastError, read_past
+from scheduler.simulation.poster import WORDS, meter, poster
+from scheduler.simulation.recount import table
+from scheduler.simulation.summary import lines
+from scheduler.simulation.trial import Play, Trial, outcome_of, play_of, span_of
 from scheduler.store.policies import find_former_version, list_policy_steps
 from services.command_line import AsJson, in_transaction, show
 from services.contracts.policy import Policy, PolicyError, parse_policy
+from services.contracts.quantities import read_share
 from services.database import Transaction
 from services.errors import ConfigurationError
+from services.pages import render
 
 policy = typer.Typer(name="policy", help="Policies: the company's rules, as a file.", no_args_is_help=True)
 COMMANDS = (policy,)
+
+EXIT_DATA = 65
+"""As in sysexits: a file is wrong."""
+PATIENCE_SECONDS = 2.0
+DAY = ["%Y-%m-%d"]
 
 Result = TypeVar("Result")
 File = Annotated[Path, typer.Argument(help="The policy, a YAML file.")]
@@ -203,3 +223,70 @@ def _done(work: Callable[[Transaction], Coroutine[Any, Any, Result]]) -> Result:
     except Refusal as refusal:
         typer.echo(str(refusal), err=True)
         raise typer.Exit(1) from None
+
+
+@policy.command("simulate")
+def simulate(
+    file: File,
+    tickets: Annotated[Path | None, typer.Option(help="Past tickets: CSV, or a ServiceNow log of incidents.")] = None,
+    customers: Annotated[Path | None, typer.Option(help="The customer register as CSV, as it is imported.")] = None,
+    database: Annotated[bool, typer.Option("--database", help="Play what the scheduler's database has heard.")] = False,
+    begin: Annotated[datetime | None, typer.Option("--from", formats=DAY, help="The first day.")] = None,
+    end: Annotated[datetime | None, typer.Option("--to", formats=DAY, help="The day after the last.")] = None,
+    answer_rate: Annotated[str, typer.Option(help="How many answer a message.")] = "30%",
+    seed: Annotated[str, typer.Option(help="Another seed, another luck.")] = "1",
+    html: Annotated[Path | None, typer.Option(help="Write a page with charts.")] = None,
+    decisions: Annotated[Path | None, typer.Option(help="Write every decision and contact as CSV.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Play a year of past tickets and the register through a policy: who would be asked, when, and with how much work.
+
+    By the rules that run in earnest, on a clock of its own. Nothing is sent, nothing is stored.
+    """
+    found = _sound(lambda: parse_policy(_text(file), str(file)))
+    zone = almanac(found.calendar).zone
+    start, until = (None if day is None else day.replace(tzinfo=zone) for day in (begin, end))
+    past = (
+        in_transaction("scheduler", lambda _, transaction: recall(transaction, start, until))
+        if database
+        else _sound(lambda: read_past(_file(tickets), _file(customers), zone))
+    )
+    answers = _sound(lambda: read_share(answer_rate))
+    trial = Trial(found, past, *span_of(found, past, start, until), Conduct(seed=seed, answers=answers))
+    play = play_of(trial)
+    _play(play)
+    outcome = outcome_of(play)
+    if html is not None:
+        values = {"outcome": outcome, "charts": poster(outcome), "words": WORDS, "meter": meter}
+        html.write_text(render("scheduler", "trial.html", **values), encoding="utf-8")
+    if decisions is not None:
+        with decisions.open("w", encoding="utf-8", newline="") as out:
+            out.writelines(table(play))
+    typer.echo(msgspec.json.encode(outcome).decode() if as_json else "\n".join(lines(outcome)))
+
+
+def _sound(read: Callable[[], Result]) -> Result:
+    """What is read; a file or a value that is wrong is told in full, with exit code 65."""
+    try:
+        return read()
+    except (PolicyError, PastError, PydanticCustomError, ConfigurationError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(EXIT_DATA) from None
+
+
+def _file(path: Path | None) -> PastFile | None:
+    try:
+        return None if path is None else PastFile(str(path), path.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _play(play: Play) -> None:
+    """Plays a trial; on a terminal it tells how far it is once that takes longer than two seconds."""
+    start, end, began = play.trial.start.date(), play.trial.end.date(), monotonic()
+    for day in play.world.play():
+        if sys.stderr.isatty() and monotonic() - began > PATIENCE_SECONDS:
+            done = min(1.0, (day - start) / (end - start))
+            typer.echo(f"\r{'#' * round(40 * done):40} {100 * done:3.0f} %  {day}", err=True, nl=False)
+    if sys.stderr.isatty():
+        typer.echo("\r\x1b[2K", err=True, nl=False)

@@ -1,0 +1,94 @@
+"""A trial's outcome as a page's values: charts, and words in both languages."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from scheduler.simulation.chart import Chart, columns, days
+from scheduler.simulation.outcome import Outcome
+from scheduler.simulation.plan_tally import Share
+
+OFTEN = 15
+"""From how many surveys on people are shown together."""
+_WIDE = 160
+
+WORDS: dict[str, str] = {
+    "ticket closed": "工单关闭",
+    "project started": "项目启动",
+    "project accepted": "项目验收",
+    "goods delivered": "产品交付",
+    "service delivered": "服务交付",
+    "repair done": "维修完成",
+    "complaint handled": "投诉处理",
+    "case closed": "问题关闭",
+    "calendar": "日历计划",
+    "again": "再次调查",
+    "survey": "调查",
+    "skip": "不调查",
+    "matched": "符合规则",
+    "guaranteed": "为保证回访率",
+    "by_hand": "人工决定",
+    "no_policy": "无生效制度",
+    "filtered_out": "不符合任何调查",
+    "too_late": "已过时限",
+    "not_sampled": "未抽中",
+    "no_contact": "无联系方式",
+    "staff": "内部人员",
+    "opted_out": "已拒绝调查",
+    "person_limit": "个人次数限额",
+}
+"""The ledger's words in Chinese."""
+
+
+class Meter(NamedTuple):
+    """A share as a bar of `wide` by 10, with a mark where it must reach."""
+
+    text: str
+    filled: float
+    mark: float
+    met: bool
+    wide: int = _WIDE
+
+
+class Poster(NamedTuple):
+    """The charts of a page."""
+
+    surveys: Chart
+    contact: Chart
+    people: Chart
+    calls: Chart
+    visits: Chart
+
+
+def poster(outcome: Outcome) -> Poster:
+    """The charts of an outcome."""
+    by_kind = {load.kind: load.days for load in outcome.days}
+    return Poster(
+        surveys=days(by_kind["survey"]),
+        contact=columns(outcome.first_contact.by_hours),
+        people=columns(_people(outcome.per_person.people)),
+        calls=days(by_kind["call"]),
+        visits=days(by_kind["visit"]),
+    )
+
+
+def _people(counted: Iterable[tuple[int, int]]) -> list[tuple[str, float]]:
+    people: Counter[int] = Counter()
+    for surveys, number in counted:
+        people[min(surveys, OFTEN)] += number
+    last = max(people, default=0)
+    return [(f"{each}+" if each == OFTEN else str(each), people[each]) for each in range(1, last + 1)]
+
+
+def meter(share: Share | None) -> Meter | None:
+    """A condition as a bar; None without one."""
+    if share is None:
+        return None
+    whole = max(share.total, 1)
+    percent = 100 * share.counted / whole if share.total else 100
+    return Meter(
+        f"{share.counted} / {share.total} · {percent:.4g} %",
+        round(_WIDE * share.counted / whole, 1),
+        round(_WIDE * share.required / whole, 1),
+        share.met,
+    )
