@@ -22,6 +22,7 @@ _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _LONGEST_REST = 400
+_MEETINGS = 10
 
 
 @lru_cache(maxsize=1024)
@@ -91,6 +92,19 @@ class Almanac:
     def working_from(self, at: datetime) -> datetime:
         """The earliest moment at or after `at` in working hours."""
         return next(max(at.astimezone(UTC), start) for start, end in self._shifts(at, 1) if at < end)
+
+    def in_person_from(self, at: datetime, zone: tzinfo | None = None) -> datetime:
+        """The earliest moment at or after `at` when somebody of the company may call on the person or visit him.
+
+        That is in working hours and outside quiet time; where the two do not meet for days, outside quiet time.
+        """
+        moment = at
+        for _ in range(_MEETINGS):
+            working = self.working_from(moment)
+            moment = self.allowed_from(working, zone)
+            if moment == working:
+                return moment
+        return self.allowed_from(at, zone)
 
     def working_before(self, at: datetime, low: datetime) -> datetime | None:
         """The latest moment before `at`, but not before `low`, in working hours, on the whole second; None without."""

@@ -34,6 +34,7 @@ GRACE = timedelta(hours=2)
 Place = TypeVar("Place")
 
 _MESSAGES: frozenset[Channel] = frozenset({"sms", "email"})
+_IN_PERSON: frozenset[Channel | None] = frozenset({"call", "visit"})
 _GOOD: frozenset[StepState | None] = frozenset({"accepted", "delivered", "uncertain"})
 _WAITING: frozenset[StepState | None] = frozenset({"said", "listed"})
 _RISING: tuple[StepState | None, ...] = (
@@ -99,7 +100,6 @@ def planned(
 ) -> Survey:
     """A new survey."""
     places = (None,) * len(rule.steps)
-    first = next((step.number for step in rule.steps if step.kind == "first" and usable(step, channels)), None)
     new = Survey(
         id=survey,
         state="planned",
@@ -110,10 +110,10 @@ def planned(
         asked_at=plan.first_at,
         steps=places,
         reported=places,
-        next_step=first,
-        next_at=plan.first_at,
+        next_step=None,
+        next_at=None,
     )
-    return new if first is not None else follow(rule, new, now)
+    return follow(rule, _begun(rule, new, plan), now)
 
 
 def replanned(rule: Rule, survey: Survey, plan: Schedule, now: datetime) -> Survey:
@@ -124,9 +124,16 @@ def replanned(rule: Rule, survey: Survey, plan: Schedule, now: datetime) -> Surv
     if not survey.is_open:
         return survey
     survey = replace(survey, promised_by=plan.promised_by)
-    if survey.is_untold:
-        survey = replace(survey, asked_at=plan.first_at, expires_at=plan.expires_at)
-    return follow(rule, survey, now)
+    return follow(rule, _begun(rule, survey, plan) if survey.is_untold else survey, now)
+
+
+def _begun(rule: Rule, survey: Survey, plan: Schedule) -> Survey:
+    """The survey with the times of its plan, which is later where somebody has to call or visit."""
+    step, at, expires_at = _next_first(rule, survey) or _next_personal(rule, survey), plan.first_at, plan.expires_at
+    if step is not None and step.channel in _IN_PERSON:
+        at = _in_time(rule, survey, at)
+        expires_at = rule.almanac.after(at, rule.survey.expires)
+    return replace(survey, asked_at=at, expires_at=expires_at)
 
 
 def come_up(rule: Rule, survey: Survey, step: int, now: datetime, *, opted_out: bool, over_limit: bool) -> Turn:
@@ -144,7 +151,7 @@ def come_up(rule: Rule, survey: Survey, step: int, now: datetime, *, opted_out: 
     if survey.is_untold and over_limit:
         return Turn(ended(survey, "cancelled", now), "person_limit")
     if rule.almanac.is_quiet(now, survey.zone):
-        return Turn(replace(survey, next_at=rule.almanac.allowed_from(now, survey.zone)), "due")
+        return Turn(replace(survey, next_at=_possible_from(rule, survey, rule.steps[step], now)), "due")
     said = replace(
         survey,
         state="due" if survey.state == "planned" else survey.state,
@@ -225,7 +232,7 @@ def _before_contact(rule: Rule, survey: Survey, now: datetime) -> list[tuple[dat
     waiting = not survey.is_untold and any(state in _WAITING for state in survey.steps)
     if first is not None and not waiting:
         at = survey.asked_at if survey.is_untold else None
-        return [(rule.almanac.allowed_from(at or now, survey.zone), first.number)]
+        return [(_possible_from(rule, survey, first, at or now), first.number)]
     if personal is None:
         return [] if waiting else None
     if survey.is_untold and survey.asked_at is not None:
@@ -252,7 +259,7 @@ def _after_contact(rule: Rule, survey: Survey, now: datetime) -> list[tuple[date
     if personal is not None:
         since = max((contacted_at, *_listed(rule, survey, now)))
         at = max(_planned_for(rule, survey, personal), since + GRACE)
-        steps.append((rule.almanac.working_from(at), personal.number))
+        steps.append((rule.almanac.in_person_from(max(at, now), survey.zone), personal.number))
     return steps
 
 
@@ -285,10 +292,17 @@ def _planned_for(rule: Rule, survey: Survey, step: PlannedStep) -> datetime:
     return rule.almanac.before(survey.promised_by, step.span) if step.span else survey.promised_by
 
 
+def _possible_from(rule: Rule, survey: Survey, step: PlannedStep, at: datetime) -> datetime:
+    """When a step can be taken that is due at `at`."""
+    if step.channel in _IN_PERSON:
+        return _in_time(rule, survey, at)
+    return rule.almanac.allowed_from(at, survey.zone)
+
+
 def _in_time(rule: Rule, survey: Survey, at: datetime) -> datetime:
     """When somebody whom nothing reached is called or visited: best in working hours, but before the deadline."""
-    working, allowed = rule.almanac.working_from(at), rule.almanac.allowed_from(at, survey.zone)
-    return allowed if allowed <= survey.promised_by < working else working
+    best, allowed = rule.almanac.in_person_from(at, survey.zone), rule.almanac.allowed_from(at, survey.zone)
+    return allowed if allowed <= survey.promised_by < best else best
 
 
 def _reached_by(rule: Rule, survey: Survey) -> Channel | None:
