@@ -1,5 +1,6 @@
 """Policies for the room's tests: the smallest that says what a test is about."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from scheduler.policy import Rule, rules_of
@@ -9,8 +10,13 @@ WORDS = {"zh": "满意度调查", "en": "Survey"}
 OVERALL = {"id": "overall", "scale": "likert5", "overall": True, "required": True, "text": WORDS}
 
 
-def policy(calendar: dict[str, Any] | None = None, limit: str | None = None, **survey: Any) -> Policy:
-    """A policy with one survey; keywords replace keys of the survey."""
+def policy(
+    calendar: dict[str, Any] | None = None,
+    limit: str | None = None,
+    items: Sequence[dict[str, Any]] = (OVERALL,),
+    **survey: Any,
+) -> Policy:
+    """A policy with one survey, which asks these items; keywords replace keys of the survey."""
     base = {
         "on": "ticket closed",
         "questionnaire": "incident",
@@ -28,7 +34,7 @@ def policy(calendar: dict[str, Any] | None = None, limit: str | None = None, **s
             "approval": {"author": "a", "reviewer": "b", "approver": "c", "effective": "2026-01-01"},
             "calendar": {"timezone": "Asia/Shanghai", "holidays": "CN", **(calendar or {})},
             "limits": {"per_person": limit} if limit else {},
-            "questionnaires": {"incident": {"title": WORDS, "purpose": WORDS, "items": [OVERALL]}},
+            "questionnaires": {"incident": {"title": WORDS, "purpose": WORDS, "items": list(items)}},
             "surveys": {"incident": {**base, **survey}},
         }
     )
