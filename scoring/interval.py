@@ -57,11 +57,14 @@ def newcombe(successes: int, n: int, other_successes: int, other_n: int) -> Inte
 
 def student(mean: float, deviation: float, n: int) -> Interval | None:
     """Student's interval of a mean; None below two values."""
-    if n < 2:
-        return None
-    if deviation == 0:
-        return Interval(mean, mean)
-    low, high = scipy.stats.t.interval(CONFIDENCE, n - 1, loc=mean, scale=deviation / math.sqrt(n))
+    return around(mean, deviation / math.sqrt(n), n - 1) if n > 1 else None
+
+
+def around(value: float, error: float, freedom: int) -> Interval:
+    """Student's interval around an estimate, by its standard error and its degrees of freedom (1 or more)."""
+    if error == 0:
+        return Interval(value, value)
+    low, high = scipy.stats.t.interval(CONFIDENCE, freedom, loc=value, scale=error)
     return Interval(float(low), float(high))
 
 

@@ -57,24 +57,61 @@ def scored_items(questionnaire: Questionnaire) -> list[tuple[Item, Scale]]:
     return [(item, scale) for item in questionnaire.items if (scale := scale_of(item))]
 
 
-def judge(questionnaire: Questionnaire, values: Values, scores: Scores) -> Judgement:
-    """A respondent's score and satisfaction.
+def judge(
+    questionnaire: Questionnaire, values: Values, scores: Scores, dimensions: Mapping[str, Dimension] | None = None
+) -> Judgement:
+    """A respondent's score and satisfaction; `dimensions` are the policy's tree of indicators.
 
     The score is the plain sum for `sum`; for the methods that speak of one item, that item in percent; else, and where
-    that item was not rated, the weighted mean of all. He is satisfied when his overall item reaches its scale's
-    "satisfied from"; without an overall item, when his weighted score reaches that of his items.
+    that item was not rated, the weighted mean of all, along the tree where there is one. He is satisfied when his
+    overall item reaches its scale's "satisfied from"; without an overall item, when his weighted score reaches that of
+    his items.
     """
     rated = [(item, scale, values[item.id]) for item, scale in scored_items(questionnaire) if item.id in values]
     if not rated:
         return Judgement(None, None)
-    weighted = _weighted(rated)
-    needed = _weighted([(item, scale, scale.satisfied_from) for item, scale, _ in rated])
+    weights = item_weights([item for item, _, _ in rated], dimensions or {})
+    weighted = _weighted(rated, weights)
+    needed = _weighted([(item, scale, scale.satisfied_from) for item, scale, _ in rated], weights)
     overall = next(((scale, value) for item, scale, value in rated if item.overall), None)
     satisfied = overall[1] >= overall[0].satisfied_from if overall else weighted >= needed - _ROUNDING
     if scores.method == "sum":
         return Judgement(respondent_sum(questionnaire, values), satisfied)
     meant = [each for each in rated if spoken_of(each[0], scores)] if scores.method in ONE_ITEM else []
-    return Judgement(_weighted(meant) if meant else weighted, satisfied)
+    return Judgement(_weighted(meant, {item.id: item.weight for item, _, _ in meant}) if meant else weighted, satisfied)
+
+
+def item_weights(items: Sequence[Item], dimensions: Mapping[str, Dimension]) -> dict[str, float]:
+    """What each rated item weighs in the whole, 1 together: by its own weight, and in a tree by that of its branch.
+
+    In a tree a dimension is the weighted mean of its parts, and the whole that of the dimensions at the head; items
+    that name none then weigh nothing. Where no item stands in the tree, they all weigh by their own weights.
+    """
+    own = {item.id: item.weight for item in items}
+    leaves: defaultdict[str, list[str]] = defaultdict(list)
+    for item in items:
+        leaves[item.dimension or ""].append(item.id)
+    found = _branch_weights(dimensions, leaves, own) or _shares(own)
+    return {item.id: found.get(item.id, 0.0) for item in items}
+
+
+def _branch_weights(
+    nodes: Mapping[str, Dimension], leaves: Mapping[str, Sequence[str]], own: Mapping[str, float]
+) -> dict[str, float]:
+    """The weights of the items below nodes that stand side by side; empty where none of them has any."""
+    below = {
+        name: _branch_weights(node.under, leaves, own)
+        if node.under
+        else _shares({item: own[item] for item in leaves.get(name, ())})
+        for name, node in nodes.items()
+    }
+    branches = _shares({name: nodes[name].weight for name, items in below.items() if items})
+    return {item: branches[name] * share for name in branches for item, share in below[name].items()}
+
+
+def _shares(weights: Mapping[str, float]) -> dict[str, float]:
+    whole = math.fsum(weights.values())
+    return {name: weight / whole for name, weight in weights.items()}
 
 
 def spoken_of(item: Item, scores: Scores) -> bool:
@@ -82,8 +119,8 @@ def spoken_of(item: Item, scores: Scores) -> bool:
     return item.id == scores.item if scores.item else item.overall
 
 
-def _weighted(rated: Sequence[tuple[Item, Scale, float]]) -> float:
-    parts = weighted_mean((100 * value / TOPS[scale.name], item.weight) for item, scale, value in rated)
+def _weighted(rated: Sequence[tuple[Item, Scale, float]], weights: Mapping[str, float]) -> float:
+    parts = weighted_mean((100 * value / TOPS[scale.name], weights[item.id]) for item, scale, value in rated)
     return parts if parts is not None else 0.0
 
 
@@ -170,8 +207,13 @@ def option_total(counts: Counts, scale: Scale) -> OptionTotal | None:
     n = sum(counts.values())
     if n == 0 or len(scale.marks) != 5:
         return None
-    total = sum(counts.get(mark.value, 0) * points for mark, points in zip(scale.marks, range(5, 0, -1), strict=True))
+    total = sum(times * option_points(scale, value) for value, times in counts.items())
     return OptionTotal(total, 100 * total / (5 * n))
+
+
+def option_points(scale: Scale, value: float) -> int:
+    """What an option of five counts by its place, from 5 for the best to 1 for the worst."""
+    return 5 - [mark.value for mark in scale.marks].index(int(value))
 
 
 def nps(counts: Counts) -> float | None:

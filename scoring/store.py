@@ -53,12 +53,13 @@ class Listing(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """Which answers a figure is made of: those of a survey's name or of all, from `since` until before `until`."""
+    """Which answers a figure is made of: of a survey's name, a policy, or all; from `since` until before `until`."""
 
     group: str
     since: datetime | None
     until: datetime | None
     name: str | None
+    policy: str | None
 
 
 _decode_facts = msgspec.json.Decoder(TicketFacts).decode

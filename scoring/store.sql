@@ -147,35 +147,37 @@ select survey from scoring.response where response = $1;
 -- How often each pattern of answers was given, by group, with what a figure needs to be computed from it.
 select
     case $1::text
-        when 'survey' then page.name
-        when 'month' then to_char(response.answered_at at time zone policy.timezone, 'YYYY-MM')
-        else page.facts ->> $1
+        when 'channel' then response.channel
+        else scoring.group_of(
+            $1, page.name, page.policy, response.answered_at, policy.timezone, page.facts, page.respondent
+        )
     end as key,
     page.name, page.policy, page.policy_version, page.questionnaire, response.validity, response.satisfied,
-    latest.numbers, count(*) as times
+    latest.numbers, page.respondent ->> 'served_by' as organisation, page.respondent ->> 'stratum' as stratum,
+    (page.respondent ->> 'population')::integer as population, count(*) as times
 from scoring.response
 join scoring.page using (survey)
 join scoring.policy on policy.policy = page.policy and policy.version = page.policy_version
 join scoring.response_version as latest on latest.survey = response.survey and latest.version = response.version
 where ($2::timestamptz is null or response.answered_at >= $2) and ($3::timestamptz is null or response.answered_at < $3)
-    and ($4::text is null or response.name = $4) and response.validity <> 'void'
-group by 1, 2, 3, 4, 5, 6, 7, 8;
+    and ($4::text is null or response.name = $4) and ($5::text is null or page.policy = $5)
+group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11;
 
 -- name: count_asked
--- How many were asked in a period, and how many of them have answered, by group.
+-- How many were asked in a period, how many of them have answered, and how many of those answers are valid, by group.
 select
-    case $1::text
-        when 'survey' then page.name
-        when 'month' then to_char(page.opened_at at time zone policy.timezone, 'YYYY-MM')
-        else page.facts ->> $1
-    end as key,
-    count(*) as asked, count(response.survey) as answered
+    scoring.group_of(
+        $1::text, page.name, page.policy, page.opened_at, policy.timezone, page.facts, page.respondent
+    ) as key,
+    page.name, page.policy, page.policy_version,
+    count(*) as asked, count(response.survey) as answered,
+    count(response.survey) filter (where response.validity = 'valid') as returned
 from scoring.page
 join scoring.policy on policy.policy = page.policy and policy.version = page.policy_version
 left join scoring.response on response.survey = page.survey and response.validity <> 'void'
 where ($2::timestamptz is null or page.opened_at >= $2) and ($3::timestamptz is null or page.opened_at < $3)
-    and ($4::text is null or page.name = $4)
-group by 1;
+    and ($4::text is null or page.name = $4) and ($5::text is null or page.policy = $5)
+group by 1, 2, 3, 4;
 
 -- name: find_minimum_group
 -- The smallest group that any policy lets be shown.

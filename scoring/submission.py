@@ -121,7 +121,7 @@ def _version(
     origin: str | None,
 ) -> Version:
     numbers = values(questionnaire, reading.answers)
-    judgement = judge(questionnaire, numbers, policy.scores_of(page.name))
+    judgement = judge(questionnaire, numbers, policy.scores_of(page.name), policy.dimensions)
     written = texts(questionnaire, reading.answers)
     return Version(
         response=response,
