@@ -13,7 +13,7 @@ Cause = Literal["installed", "rest", "console"]
 
 STATES: tuple[State, ...] = get_args(State)
 
-LARGEST = 256_000
+LARGEST = 100_000
 """Characters of a policy that is proposed; reading one much larger would keep everybody waiting."""
 
 _FROM: dict[Step, frozenset[State]] = {

@@ -10,6 +10,7 @@ import pytest
 
 from scheduler import api
 from scheduler.handlers.policies import new_version
+from scheduler.revision import LARGEST
 from scheduler.store import insert_policy_version
 from services.auth import Role, create_key
 from services.clock import DrivenClock
@@ -256,7 +257,7 @@ async def test_remarks_on_wording_are_told_and_hinder_nothing(office: Office) ->
         (b"a: &a [*a]", "application/yaml", (422, "policy")),
         (PACK.encode(), "text/plain", (415, "media-type")),
         (PACK.encode("gbk"), "application/yaml; charset=gbk", (415, "media-type")),
-        (b"x" * 256_001, "application/yaml", (413, "too-large")),
+        (b"x" * (LARGEST + 1), "application/yaml", (413, "too-large")),
         (b"{", "application/json", (422, "invalid")),
         (b"[]", "application/json", (422, "invalid")),
         (b'{"text": "a: 1", "approved_by": "me"}', "application/json", (422, "invalid")),
