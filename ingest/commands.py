@@ -29,6 +29,9 @@ source = typer.Typer(name="source", help="ITSM systems that may report tickets."
 import_ = typer.Typer(name="import", no_args_is_help=True)
 COMMANDS = (source, import_)
 
+REPORTED_TOGETHER = 5_000
+"""How many reports of a file one statement stores; all of them are one transaction."""
+
 SecretFile = Annotated[Path | None, typer.Option(help="File that holds the secret; without it, one is made.")]
 
 
@@ -134,16 +137,17 @@ def import_tickets(
 ) -> None:
     """Report past tickets and occasions, all of a file or nothing; twice the same file has no effect twice."""
 
-    async def do(house: House, transaction: Transaction) -> Past:
-        zone = await _zone(house, transaction, source, timezone)
-        clock = house.clock
-        told = read_tickets(_read(file), zone)
-        past = look_back(told, source, clock.now(), clock.place, house.settings.phone_region)
-        if not dry_run:
-            await promise(house, transaction, past.reports)
-        return past
+    # A long file is read before and not in a transaction, which would not wait so long.
+    house, zone = in_transaction("ingest", lambda house, transaction: _zone(house, transaction, source, timezone))
+    told, clock = read_tickets(_read(file), zone), house.clock
+    past = look_back(told, source, clock.now(), clock.place, house.settings.phone_region)
 
-    past = in_transaction("ingest", do)
+    async def report(house: House, transaction: Transaction) -> None:
+        for start in range(0, len(past.reports), REPORTED_TOGETHER):
+            await promise(house, transaction, past.reports[start : start + REPORTED_TOGETHER])
+
+    if past.reports and not dry_run:
+        in_transaction("ingest", report)
     done = bool(past.reports) and not dry_run
     summary = {"file": str(file), "source": source, **past.summary(), "reported": done}
     if as_json:
@@ -163,8 +167,8 @@ def _show_past(past: Past, summary: Mapping[str, object]) -> None:
     show([{name: value for name, value in summary.items() if value not in ([], None)}], as_json=False)
 
 
-async def _zone(house: House, transaction: Transaction, source: str, timezone: str | None) -> ZoneInfo:
-    """What the times of a file are meant in. Raises `ConfigurationError`, also where the source cannot be."""
+async def _zone(house: House, transaction: Transaction, source: str, timezone: str | None) -> tuple[House, ZoneInfo]:
+    """The house, and what times are meant in. Raises `ConfigurationError`, also where the source cannot be."""
     if timezone is not None:
         _check_timezone(timezone)
     if not is_source_name(source) or source in OWN_SOURCES:
@@ -172,7 +176,7 @@ async def _zone(house: House, transaction: Transaction, source: str, timezone: s
     known = {each.name: each.timezone for each in await store.list_sources(transaction, house.seal)}
     if timezone is None and source not in known:
         raise ConfigurationError(f"there is no source {source!r} to tell the time zone; add it, or give --timezone")
-    return ZoneInfo(timezone) if timezone else known[source]
+    return house, ZoneInfo(timezone) if timezone else known[source]
 
 
 def _read(file: Path) -> bytes:
