@@ -20,10 +20,11 @@ from scheduler.revision import LARGEST, Refusal, Revision, Step
 from scheduler.simulation.conduct import Conduct
 from scheduler.simulation.past import File as PastFile
 from scheduler.simulation.past import PastError, read_past
-from scheduler.simulation.poster import WORDS, meter, poster
+from scheduler.simulation.poster import meter, poster
 from scheduler.simulation.recount import table
 from scheduler.simulation.summary import lines
 from scheduler.simulation.trial import Play, Trial, outcome_of, play_of, span_of
+from scheduler.simulation.words import WORDS
 from scheduler.store.policies import find_former_version, list_policy_steps
 from services.command_line import AsJson, in_transaction, show
 from services.contracts.policy import Policy, PolicyError, parse_policy

@@ -34,7 +34,13 @@ log = structlog.get_logger(__name__)
 
 SQL = Statements("services")
 
-BODY_LIMITS = {"/hooks/": 256 * 1024, "/s/": 64 * 1024, "/u/": 8 * 1024}
+BODY_LIMITS = {
+    "/hooks/": 256 * 1024,
+    "/s/": 64 * 1024,
+    "/u/": 8 * 1024,
+    "/v1/customers/import": 16 * 1024 * 1024,
+    "/v1/policies/simulate": 16 * 1024 * 1024,
+}
 BODY_LIMIT = 1024 * 1024
 DRAIN_MOST = 8 * 1024 * 1024
 DRAIN_SECONDS = 2.0

@@ -30,21 +30,21 @@ class Mark(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """A chart of `WIDTH` by `HEIGHT`; `total` tells whether there is anything to see."""
+    """A chart of `width` by `height`; `total` tells whether there is anything to see."""
 
     bars: tuple[Bar, ...]
     across: tuple[Mark, ...]
     up: tuple[Mark, ...]
     total: float
-    width: int = WIDTH
+    width: int
     height: int = HEIGHT
     left: int = _LEFT
     bottom: int = HEIGHT - _BOTTOM
 
 
-def columns(values: Sequence[tuple[str, float]]) -> Chart:
+def columns(values: Sequence[tuple[str, float]], width: int = WIDTH) -> Chart:
     """One bar for each value, with its name below."""
-    return _drawn(values, [(place, name) for place, (name, _) in enumerate(values)], gap=0.25)
+    return _drawn(values, [(place, name) for place, (name, _) in enumerate(values)], 0.25, width)
 
 
 def days(counted: Iterable[tuple[date, int]]) -> Chart:
@@ -52,15 +52,15 @@ def days(counted: Iterable[tuple[date, int]]) -> Chart:
     known = dict(counted)
     first, last = min(known, default=None), max(known, default=None)
     if first is None or last is None:
-        return _drawn((), (), gap=0)
+        return _drawn((), (), 0, WIDTH)
     every = [first + number * _DAY for number in range((last - first).days + 1)]
     months = [(place, f"{day:%Y-%m}") for place, day in enumerate(every) if day.day == 1]
     apart = ceil(len(months) / 7) or 1
-    return _drawn([(str(day), known.get(day, 0)) for day in every], months[::apart], gap=0.1)
+    return _drawn([(str(day), known.get(day, 0)) for day in every], months[::apart], 0.1, WIDTH)
 
 
-def _drawn(values: Sequence[tuple[str, float]], names: Iterable[tuple[int, str]], gap: float) -> Chart:
-    across, down = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
+def _drawn(values: Sequence[tuple[str, float]], names: Iterable[tuple[int, str]], gap: float, width: int) -> Chart:
+    across, down = width - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
     most = max((value for _, value in values), default=0)
     step = _step(most)
     top = max(step, ceil(most / step) * step)
@@ -79,7 +79,7 @@ def _drawn(values: Sequence[tuple[str, float]], names: Iterable[tuple[int, str]]
     marks = tuple(Mark(round(_LEFT + each * (place + 0.5), 2), name) for place, name in names)
     lines = (number * step for number in range(round(top / step) + 1))
     up = tuple(Mark(round(HEIGHT - _BOTTOM - down * value / top, 2), f"{value:g}") for value in lines)
-    return Chart(bars, marks, up, sum(value for _, value in values))
+    return Chart(bars, marks, up, sum(value for _, value in values), width)
 
 
 def _step(most: float) -> float:

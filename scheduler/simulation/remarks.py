@@ -6,6 +6,7 @@ from scheduler.policy import AGAIN, CALENDAR, TICKET
 from scheduler.simulation.outcome import Outcome, Remark
 from scheduler.simulation.past import Past
 from scheduler.simulation.tally import Decisions
+from scheduler.simulation.words import WORDS
 from services.contracts.policy import Policy
 
 NOTABLE = 0.01
@@ -99,7 +100,7 @@ def _skipped(policy: Policy, outcome: Outcome) -> Iterator[Remark]:
     kinds = {survey.on for survey in policy.surveys.values()}
     for on in sorted({each.on for each in outcome.decisions}):
         if on not in (*kinds, CALENDAR, AGAIN) and "occasion" not in kinds:
-            yield _note(f"no survey is about “{on}”", f"没有任何调查针对“{on}”")
+            yield _note(f"no survey is about “{on}”", f"没有任何调查针对“{WORDS.get(on, on)}”")
             continue
         total = sum(each.count for each in outcome.decisions if each.on == on)
         for each in outcome.decisions:
@@ -112,7 +113,7 @@ def _left_out(each: Decisions, total: int) -> Remark:
     share = f"{100 * each.count / total:.1f} %"
     return _warning(
         f"“{each.on}”: {each.count} of {total} decisions ({share}) skip because {en}",
-        f"“{each.on}”：{total} 项决定中有 {each.count} 项（{share}）未调查，因为{zh}",
+        f"“{WORDS.get(each.on, each.on)}”：{total} 项决定中有 {each.count} 项（{share}）未调查，因为{zh}",
     )
 
 
@@ -136,7 +137,7 @@ def _silent(policy: Policy, past: Past, outcome: Outcome) -> Iterator[Remark]:
         if on is None:
             cause = ("the register holds nobody whom it means", "客户档案中没有符合条件的人")
         elif on not in kinds and on != "occasion":
-            cause = (f"the files hold no event “{on}”", f"文件中没有事件“{on}”")
+            cause = (f"the files hold no event “{on}”", f"文件中没有事件“{WORDS.get(on, on)}”")
         else:
             cause = ("other surveys, filters or limits come first", "其他调查、筛选条件或限额优先")
         yield _note(f"survey {each.name} asked nobody: {cause[0]}", f"调查 {each.name} 未询问任何人：{cause[1]}")

@@ -158,15 +158,15 @@ def first_contact(world: World) -> FirstContact:
 
 def _waited(dossier: Dossier) -> float | None:
     at = contact_of(dossier)
-    return None if at is None else (at - dossier.closing.closed_at) / timedelta(hours=1)
+    return None if at is None else (at - dossier.closing.closed_at) // timedelta(minutes=1) / 60
 
 
 def _classes(hours: Sequence[float]) -> Iterator[tuple[str, int]]:
     low = 0.0
     for high in HOURS:
-        yield f"≤ {high} h", sum(1 for each in hours if low < each <= high or (low == 0 and each <= 0))
+        yield f"≤ {high}", sum(1 for each in hours if low < each <= high or (low == 0 and each <= 0))
         low = high
-    yield f"> {HOURS[-1]} h", sum(1 for each in hours if each > HOURS[-1])
+    yield f"> {HOURS[-1]}", sum(1 for each in hours if each > HOURS[-1])
 
 
 def in_quiet_time(world: World) -> int:
