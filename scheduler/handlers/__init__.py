@@ -6,14 +6,8 @@ from scheduler.handlers.closures import take_closings, take_occasions, take_reop
 from scheduler.handlers.customers import grade_customers, take_customers
 from scheduler.handlers.guarantees import keep_guarantees
 from scheduler.handlers.plans import Planner, measure_plans, open_plans, replace_lost_units, settle_plans
-from scheduler.handlers.surveys import (
-    bring_up,
-    measure,
-    say_due_again,
-    take_refusals,
-    take_reports,
-    take_responses,
-)
+from scheduler.handlers.responses import take_responses
+from scheduler.handlers.surveys import bring_up, measure, say_due_again, take_refusals, take_reports
 from services.contracts.customers import CustomerChanged, Occasion
 from services.contracts.deliveries import DeliveryReported, OptedOut
 from services.contracts.envelope import Event

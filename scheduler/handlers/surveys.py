@@ -15,14 +15,12 @@ from scheduler.policy import Rule, rules_of
 from scheduler.survey import Survey, come_up, ended, reported, unanswered_steps
 from services import metrics
 from services.contracts.deliveries import DeliveryReported, OptedOut
-from services.contracts.responses import Response
 from services.database import Record, Transaction
 from services.house import House
 
 log = structlog.get_logger(__name__)
 
 MOST = 1_000
-SELF = "self"
 
 
 async def load(transaction: Transaction, surveys: Iterable[UUID]) -> list[Dossier]:
@@ -91,7 +89,7 @@ def due_row(survey: Survey) -> tuple[datetime, UUID, int]:
 async def take_reports(house: House, transaction: Transaction, events: Sequence[DeliveryReported]) -> None:
     """A message went out, failed, or stands on the call list."""
 
-    dossiers = {each.survey.id: each for each in await _known(transaction, {event.survey for event in events})}
+    dossiers = {each.survey.id: each for each in await known(transaction, {event.survey for event in events})}
     after = {survey: each.survey for survey, each in dossiers.items()}
     for event in events:
         if event.survey in after:
@@ -99,20 +97,6 @@ async def take_reports(house: House, transaction: Transaction, events: Sequence[
             at = event.reported_at
             after[event.survey] = reported(rule, survey, event.step, event.outcome, at, transaction.now)
     await save(transaction, [Change(each, after[survey], "delivery", "notifier") for survey, each in dossiers.items()])
-
-
-async def take_responses(house: House, transaction: Transaction, events: Sequence[Response]) -> None:
-    """The customer answered, himself or through an agent."""
-    first: dict[UUID, Response] = {}
-    for event in events:
-        if event.survey not in first or event.answered_at < first[event.survey].answered_at:
-            first[event.survey] = event
-    changes = []
-    for dossier in await _known(transaction, first):
-        event = first[dossier.survey.id]
-        actor = "customer" if event.channel == SELF else "agent"
-        changes.append(Change(dossier, ended(dossier.survey, "answered", event.answered_at), "response", actor))
-    await save(transaction, changes)
 
 
 async def take_refusals(house: House, transaction: Transaction, events: Sequence[OptedOut]) -> None:
@@ -127,7 +111,7 @@ async def take_refusals(house: House, transaction: Transaction, events: Sequence
             never[event.person] = min(never.get(event.person, at), at)
     theirs = await store.find_open_surveys_of_people(transaction, never) if never else []
     changes = []
-    for dossier in await _known(transaction, {*ends, *theirs}):
+    for dossier in await known(transaction, {*ends, *theirs}):
         at = ends.get(dossier.survey.id) or never.get(dossier.contact.person) or transaction.now
         changes.append(Change(dossier, ended(dossier.survey, "declined", at), "opted_out", "customer"))
     await save(transaction, changes)
@@ -135,7 +119,7 @@ async def take_refusals(house: House, transaction: Transaction, events: Sequence
         await store.upsert_opt_outs(transaction, never)
 
 
-async def _known(transaction: Transaction, surveys: Iterable[UUID]) -> list[Dossier]:
+async def known(transaction: Transaction, surveys: Iterable[UUID]) -> list[Dossier]:
     """The surveys of these ids; an event about another (of a database that was replaced) is noted and left."""
     ids = set(surveys)
     dossiers = await load(transaction, ids)
