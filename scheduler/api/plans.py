@@ -1,23 +1,33 @@
 """REST: plans of surveys by the calendar, everybody whom they could draw, and their approval."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from scheduler import store
 from scheduler.api.approval import Moment
 from scheduler.api.doors import Cursor, Limit, Readers, SchedulerTransaction
+from scheduler.api.plan_items import (
+    ApprovalBody,
+    ApprovalItem,
+    CoverageItem,
+    PlanItem,
+    PlanStory,
+    StratumItem,
+    TargetItem,
+    TermItem,
+    UnitItem,
+    UnitsItem,
+)
 from scheduler.calendar import almanac
 from scheduler.plan import Standing, standing
 from scheduler.store import plans
-from scheduler.wave import Progress, begins, progress_of
+from scheduler.wave import begins, progress_of
 from services.auth import CallerOf, Role, requires
-from services.contracts.policy import Issuer, Period, Policy, ScoreMethod, read_policy
-from services.contracts.questionnaire import Words
+from services.contracts.policy import Policy, read_policy
 from services.database import Record, Transaction
 from services.errors import Problem
 from services.web import Page, decode_cursor, encode_cursor
@@ -25,139 +35,6 @@ from services.web import Page, decode_cursor, encode_cursor
 router = APIRouter(prefix="/v1", tags=["scheduler"])
 
 Approvers = Depends(requires(Role.quality, Role.manager))
-Note = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
-
-
-class TermItem(BaseModel):
-    """The period of the calendar, from `start` until before `end`."""
-
-    key: str
-    period: Period
-    start: date
-    end: date
-
-
-class ApprovalItem(BaseModel):
-    """Whose approval the policy demands (null: nobody's), and who gave it when, with which words."""
-
-    role: str | None
-    title: Words | None
-    approved_at: datetime | None
-    approved_by: str | None
-    note: str | None
-
-
-class UnitsItem(BaseModel):
-    """A plan in units: customers, or projects where the survey asks for each.
-
-    `population` are those that could be drawn, `unreachable` those meant of whom nobody can be reached; `lost` are
-    those of whom, once asked, nobody was or could be reached.
-    """
-
-    population: int
-    unreachable: int
-    chosen: int
-    asked: int
-    reached: int
-    answered: int
-    lost: int
-
-
-class CoverageItem(BaseModel):
-    """Active customers: how many must be covered, how many the plan chose, and how many it reached in the end."""
-
-    share: float
-    required: int
-    active: int
-    covered: int
-    met: bool
-    reached: int | None
-    met_after: bool | None
-
-
-class PlanItem(BaseModel):
-    """A plan. `send` counts from `begins_at`: the opening, or the approval where that came later."""
-
-    id: UUID
-    policy: str
-    version: int
-    survey: str
-    title: Words
-    term: TermItem
-    standing: Standing
-    draw_from: datetime
-    drawn_at: datetime
-    ready_by: datetime | None
-    approval: ApprovalItem
-    opens_at: datetime
-    begins_at: datetime | None
-    promised_by: datetime
-    opened_at: datetime | None
-    settled_at: datetime | None
-    units: UnitsItem
-    coverage: CoverageItem | None
-
-
-class StratumItem(BaseModel):
-    """A stratum: how many could be drawn, and how many were."""
-
-    stratum: list[str]
-    population: int
-    chosen: int
-
-
-class TargetItem(BaseModel):
-    """The figure to reach, over which period, and how it is found."""
-
-    figure: float | None
-    period: Period
-    method: ScoreMethod
-
-
-class PlanStory(PlanItem):
-    """A plan whole: what for, whom, how, when, how many, and the seed by which anybody can draw again."""
-
-    goal: Words | None
-    method: Words | None
-    target: TargetItem
-    by: Issuer
-    questionnaire: str
-    within: str
-    expires: str
-    steps: list[dict[str, Any]]
-    scope: dict[str, Any]
-    sample: dict[str, Any]
-    strata: list[StratumItem]
-    seed: str
-
-
-class UnitItem(BaseModel):
-    """A unit of the plan. Its turns stand at `/v1/tickets/plan/{ticket}`; `people` is how many could be asked."""
-
-    number: int
-    customer: str
-    project: str | None
-    organisation: str
-    stratum: list[str]
-    active: bool
-    people: int
-    draw: float
-    chosen: bool
-    cause: Literal["draw", "always", "coverage", "replacement"] | None
-    weight: float | None
-    progress: Progress
-    ticket: str
-    asked_at: datetime | None
-    lost_at: datetime | None
-    replaced_by: int | None
-
-
-class ApprovalBody(BaseModel):
-    """What is to be said with the approval; a plan that falls short of its coverage needs it."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    note: Note | None = None
 
 
 @router.get("/plans", dependencies=[Readers])
@@ -269,19 +146,15 @@ async def _items(transaction: Transaction, rows: Sequence[Record]) -> list[PlanI
 def _item(row: Record, policy: Policy, progress: Record | None, now: datetime) -> PlanItem:
     survey, role = policy.surveys[row["survey"]], row["approver"]
     ready_at = row["approved_at"] if role is not None else row["drawn_at"]
-    return PlanItem(
-        **{name: row[name] for name in PlanItem.model_fields if name in row},
-        title=survey.title or policy.questionnaires[survey.questionnaire].title,
-        term=TermItem(key=row["term"], period=row["period"], start=row["starts"], end=row["ends"]),
-        standing=standing(plans.read_wave(row), row["drawn_at"], ready_at, now),
-        approval=ApprovalItem(
-            role=role,
-            title=policy.role(role) if role is not None else None,
-            **{name: row[name] for name in ("approved_at", "approved_by", "note")},
-        ),
-        units=UnitsItem(**{name: progress[name] if progress else 0 for name in UnitsItem.model_fields}),
-        coverage=_coverage(row, policy),
-    )
+    told = {
+        "title": survey.title or policy.questionnaires[survey.questionnaire].title,
+        "term": TermItem(key=row["term"], period=row["period"], start=row["starts"], end=row["ends"]),
+        "standing": standing(plans.read_wave(row), row["drawn_at"], ready_at, now),
+        "approval": ApprovalItem(**{**row, "role": role, "title": policy.role(role) if role is not None else None}),
+        "units": UnitsItem(**{name: progress[name] if progress else 0 for name in UnitsItem.model_fields}),
+        "coverage": _coverage(row, policy),
+    }
+    return PlanItem(**{**row, **told})
 
 
 def _coverage(row: Record, policy: Policy) -> CoverageItem | None:
