@@ -7,7 +7,7 @@ from notifier import store
 from notifier.delivery import UNCERTAIN_FOR, Receipt, State, after_receipt
 from notifier.store import Key, Move, OptOutLink
 from services import metrics
-from services.contracts.deliveries import DeliveryReported
+from services.contracts.deliveries import DeliveryOutcome, DeliveryReported
 from services.contracts.envelope import Event
 from services.contracts.policy import read_policy
 from services.contracts.surveys import PolicyApproved, SurveyDue, SurveyEnded
@@ -19,6 +19,7 @@ from services.tick import Tick
 MOST = 500
 NO_PROVIDER = "none"
 DESK = "desk"
+_CALL_OUTCOMES: dict[str | None, DeliveryOutcome] = {None: "listed", "talked": "delivered"}
 LISTED = frozenset({"call", "visit"})
 """Channels on which people act, not machines."""
 
@@ -125,7 +126,7 @@ def report_call(transaction: Transaction, call: Record, at: datetime) -> None:
             step=call["step"],
             channel=call["channel"],
             provider=DESK,
-            outcome="failed" if call["outcome"] else "listed",
+            outcome=_CALL_OUTCOMES.get(call["outcome"], "failed"),
             reported_at=at,
             detail=call["outcome"],
         )

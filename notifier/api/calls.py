@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from notifier import store
 from notifier.api.doors import Cursor, Limit, NotifierTransaction
-from notifier.call import MOST_ATTEMPTS, CallWord, call_outcome
+from notifier.call import MOST_ATTEMPTS, CallEnd, CallWord, call_outcome
 from notifier.handlers import report_call
 from services.auth import Caller, CallerOf, Role, requires
 from services.contracts.deliveries import OptedOut
@@ -91,7 +91,7 @@ class ClaimedCall(BaseModel):
 
 
 class CallAttempt(BaseModel):
-    """What came of a call. `call_back` needs the time that the customer named."""
+    """What came of a call or visit. `talked`: the customer was reached; `call_back` needs the time that he named."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -103,7 +103,7 @@ class AttemptedCall(BaseModel):
     """The call after the attempt: `outcome` is null while it stays on the list, to be called again at `next_at`."""
 
     attempts: int
-    outcome: Literal["refused", "wrong_number", "no_answer"] | None
+    outcome: CallEnd | None
     next_at: datetime | None
 
 

@@ -10,6 +10,7 @@ NOW = datetime(2026, 3, 2, 2, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("said", "ends_as", "ends_as_last"),
     [
+        ("talked", "talked", "talked"),
         ("refused", "refused", "refused"),
         ("wrong_number", "wrong_number", "wrong_number"),
         ("no_answer", None, "no_answer"),

@@ -6,6 +6,7 @@ import pytest
 
 from services.auth import Role
 from services.contracts.deliveries import DeliveryReported, OptedOut
+from services.contracts.tickets import Channel
 from services.identifiers import uuid7
 from tests.notifier.stage import Stage
 
@@ -122,6 +123,20 @@ async def test_s1_6_s2_13_visits_stand_on_the_list_as_calls_do(stage: Stage) -> 
     assert isinstance(opted_out, OptedOut)
     assert isinstance(report, DeliveryReported)
     assert (report.channel, report.step, report.outcome, report.detail) == ("visit", 1, "failed", "refused")
+
+
+@pytest.mark.parametrize("channel", ["call", "visit"])
+async def test_s2_13_a_talk_reaches_the_customer(stage: Stage, channel: Channel) -> None:
+    due = await stage.due(channel)
+    await stage.hear(due)
+    [call] = await stage.calls()
+    await stage.said()
+    assert (await attempted(stage, str(call["id"]), "talked"))["outcome"] == "talked"
+    assert await stage.calls() == []
+    await stage.hear(due)
+    for report in await stage.said():
+        assert isinstance(report, DeliveryReported)
+        assert (report.channel, report.outcome, report.detail) == (channel, "delivered", "talked")
 
 
 @pytest.mark.parametrize(
