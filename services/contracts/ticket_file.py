@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -101,13 +102,14 @@ class Closing(NamedTuple):
 class TicketFile(NamedTuple):
     """What stands in a file: its closings, and every row that is refused. `left_open` tickets have no closing.
 
-    `unknown` are the headers of which nothing was read.
+    `unknown` are the headers of which nothing was read, `headers` how the file calls the columns.
     """
 
     closings: tuple[Closing, ...] = ()
     findings: tuple[Finding, ...] = ()
     left_open: int = 0
     unknown: tuple[str, ...] = ()
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 class _Move(NamedTuple):
@@ -150,7 +152,8 @@ def read_tickets(data: bytes, zone: tzinfo) -> TicketFile:
     moves, findings = _collect(sheet.rows(columns), columns, _read_change if is_log else _read_closing, zone)
     folded = [_fold(key, every) for key, every in moves.items()]
     closings = tuple(closing for every in folded for closing in every)
-    return TicketFile(closings, tuple(findings), folded.count([]), () if is_log else columns.unknown)
+    unknown = () if is_log else columns.unknown
+    return TicketFile(closings, tuple(findings), folded.count([]), unknown, columns.headers)
 
 
 def _collect(

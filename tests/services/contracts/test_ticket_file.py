@@ -42,12 +42,15 @@ def test_a_row_with_everything() -> None:
     )
     requester = Requester(id="u-1", name="王芳", email="fang@example.cn", phone="13800138000", locale="zh-CN")
     closed_at = datetime(2026, 3, 2, 2, 15, tzinfo=UTC)
-    assert found == TicketFile((Closing("T-1", 1, closed_at, None, facts, requester, 2),))
+    assert found.closings == (Closing("T-1", 1, closed_at, None, facts, requester, 2),)
+    assert found[1:4] == ((), 0, ())
     assert found.closings[0].person == "u-1"
 
 
 def test_chinese_headers_and_day_first() -> None:
-    (closing,) = read("工单号;关闭时间;客户;邮箱\nT-1;2/3/2026 10:15;示例;fang@example.cn\n").closings
+    found = read("工单号;关闭时间;客户;邮箱\nT-1;2/3/2026 10:15;示例;fang@example.cn\n")
+    (closing,) = found.closings
+    assert found.headers["email"] == "邮箱"
     assert (closing.ticket, closing.facts.customer, closing.person) == ("T-1", "示例", "fang@example.cn")
     assert closing.closed_at == datetime(2026, 3, 2, 2, 15, tzinfo=UTC)
 
