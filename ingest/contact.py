@@ -15,6 +15,15 @@ LONGEST_MAIL = 254
 LONGEST_NAME = 200
 CACHED = 65_536
 
+REMEDIES = {
+    "name": "Write it with letters that can be seen, or leave it empty",
+    "email": "Write an address that mail can be sent to, or leave it empty",
+    "phone": "Write a person's number like +8613800138000, or leave it empty",
+    "locale": "Write a language tag like zh-CN, or leave it empty",
+    "timezone": "Write an IANA time zone like Asia/Shanghai, or leave it empty",
+}
+"""What to do about a field that cannot be used."""
+
 _LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,64}(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,64})*"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _MAIL = re.compile(rf"(?=[^@]{{1,64}}@){_LOCAL}@(?:{_LABEL}\.)+(?:[A-Za-z]{{2,63}}|xn--[A-Za-z0-9-]{{2,59}})")

@@ -5,19 +5,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ingest.cloudevent import Reported
-from ingest.contact import refused
+from ingest.contact import REMEDIES, refused
 from ingest.ticket import REFUSALS, judge
 from services.contracts.customers import OccasionReported
 from services.contracts.sheet import Finding
 from services.contracts.ticket_file import TICKET_CLOSED, Closing, TicketFile
 from services.contracts.tickets import TicketReported
-
-_REMEDIES = {
-    "name": "Write it with letters that can be seen, or leave it empty",
-    "email": "Write an address that mail can be sent to, or leave it empty",
-    "phone": "Write a person's number like +8613800138000, or leave it empty",
-    "locale": "Write a language tag like zh-CN, or leave it empty",
-}
 
 
 class Past(NamedTuple):
@@ -69,7 +62,7 @@ def _faults(
         yield Finding(closing.line, column, REFUSALS[refusal], "Correct it, or leave the row out")
     if closing.requester:
         for name in refused(closing.requester, region):
-            yield Finding(closing.line, name, "it cannot be used", _REMEDIES[name])
+            yield Finding(closing.line, name, "it cannot be used", REMEDIES[name])
 
 
 def _reports(closing: Closing, source: str) -> Iterator[Reported]:

@@ -48,18 +48,15 @@ async def seal(house: House, transaction: Transaction, reports: Sequence[Report]
 
 async def seal_person(house: House, transaction: Transaction, source: str, requester: Requester) -> Contact:
     """An entry of the register, sealed. An erased person's is empty."""
-    person = usable(requester, house.settings.phone_region)
-    personal = Personal(
-        person=house.seal.person_of(person.email, person.phone, source, requester.id),
-        name=person.name,
-        email=person.email,
-        phone=person.phone,
-        locale=person.locale,
-        timezone=person.timezone,
-        staff=requester.staff,
-    )
-    (contact,) = await house.seal.seal_contacts(transaction, [personal])
-    return without_sms(contact, person.phone)
+    (contact,) = await seal_people(house, transaction, [(source, requester)])
+    return contact
+
+
+async def seal_people(house: House, transaction: Transaction, people: Sequence[tuple[str, Requester]]) -> list[Contact]:
+    """Entries of the register, sealed; `people` are sources and persons."""
+    told = [_entry(house, source, requester) for source, requester in people]
+    contacts = await house.seal.seal_contacts(transaction, told)
+    return [without_sms(contact, each.phone) for contact, each in zip(contacts, told, strict=True)]
 
 
 def blind(house: House, source: str, id: str) -> str:
@@ -89,9 +86,13 @@ def _personal(house: House, source: str, requester: Requester, requester_id: str
     told = requester.email or requester.phone
     if not told:
         return None
+    return _entry(house, source, replace(requester, id=requester.id or requester_id or told))
+
+
+def _entry(house: House, source: str, requester: Requester) -> Personal:
     person = usable(requester, house.settings.phone_region)
     return Personal(
-        person=house.seal.person_of(person.email, person.phone, source, requester.id or requester_id or told),
+        person=house.seal.person_of(person.email, person.phone, source, requester.id),
         name=person.name,
         email=person.email,
         phone=person.phone,

@@ -78,6 +78,9 @@ _NUMBER = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?", re.ASCII)
 _SAVE_AS_TEXT = "Format the column as text in your program, correct it, and save again"
 
 
+_ADDRESS = re.compile(r".*@.*|\+?\d*1\d{10}", re.ASCII)
+
+
 class CellError(ValueError):
     """A cell cannot be used. The message never repeats what stands in it: it may be personal."""
 
@@ -85,6 +88,11 @@ class CellError(ValueError):
         super().__init__(what)
         self.what = what
         self.remedy = remedy
+
+
+def is_address(name: str) -> bool:
+    """Whether a name is an e-mail address or a mobile number: of a consumer that would be personal."""
+    return _ADDRESS.fullmatch(name) is not None
 
 
 def read_cell(column: str, cell: str) -> Any:

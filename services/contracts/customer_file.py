@@ -3,8 +3,8 @@
 What is told of a customer, a person or a project stands on one of his rows or, in the same words, on several.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from services.contracts.customer_cells import (
@@ -17,6 +17,7 @@ from services.contracts.customer_cells import (
     PROJECT,
     REACHED_BY,
     CellError,
+    is_address,
     read_cell,
 )
 from services.contracts.customers import CustomerFacts, Project
@@ -26,8 +27,6 @@ from services.contracts.tickets import Channel, Requester
 MOST_ROWS = 200_000
 """Of one file, the header aside."""
 MOST_NOTES = 1_000
-_ADDRESS = re.compile(r".*@.*|1\d{10}", re.ASCII)
-"""An e-mail address, or a Chinese mobile number."""
 
 
 class ListedPerson(NamedTuple):
@@ -64,14 +63,15 @@ class CustomerFile(NamedTuple):
     """What stands in a file, and everything that is wrong with it.
 
     `notes` are cells that were changed or passed over without harm. `unknown` are the headers of which nothing was
-    read, `given` the columns that there are: what has no column is not told, what has an empty cell is told as nothing.
+    read, `given` the headers of the others, by column: what has no column is not told, what has an empty cell is told
+    as nothing.
     """
 
     customers: tuple[ListedCustomer, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: tuple[Finding, ...] = ()
     unknown: tuple[str, ...] = ()
-    given: frozenset[str] = frozenset()
+    given: Mapping[str, str] = MappingProxyType({})
     rows: int = 0
     charset: str = ""
     delimiter: str = ""
@@ -92,9 +92,15 @@ def read_customers(data: bytes) -> CustomerFile:
             break
     customers = tuple(reading.customers())
     findings = tuple(sorted(reading.findings, key=lambda finding: finding.line))
-    given = frozenset(columns.places)
     return CustomerFile(
-        customers, findings, tuple(reading.notes), columns.unknown, given, reading.rows, sheet.charset, sheet.delimiter
+        customers,
+        findings,
+        tuple(reading.notes),
+        columns.unknown,
+        columns.headers,
+        reading.rows,
+        sheet.charset,
+        sheet.delimiter,
     )
 
 
@@ -247,7 +253,7 @@ class _Reading:
 
     def _move_name(self, customer: str, draft: _Customer) -> None:
         """A consumer's name is personal: it goes where his address is sealed, and nowhere else."""
-        if _ADDRESS.fullmatch(customer):
+        if is_address(customer):
             remedy = "Give a number by which your systems know the customer"
             self.refuse(draft.line, "customer", "a consumer's address or telephone number is no number of his", remedy)
         name = draft.values.pop("customer_name", None)

@@ -187,7 +187,7 @@ def test_figures_are_numbers(cell: str) -> None:
 def test_columns_that_nobody_knows_are_named_and_those_given_are_told() -> None:
     found = read("C-1,core,x,y", header="customer,Tier,vat id,")
     assert found.unknown == ("vat id",)
-    assert found.given == {"customer", "tier"}
+    assert found.given == {"customer": "customer", "tier": "Tier"}
 
 
 @given(st.binary(max_size=400))
