@@ -1,9 +1,8 @@
 """A quarter of a small company: sixty customers, a survey by the calendar, and what the scheduler makes of it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from scheduler import store
 from scheduler.closure import Closure
@@ -94,15 +93,17 @@ class Quarter(Desk):
         await desk.hear(*(customers() if register is None else register))
         return desk
 
-    async def until(self, to: datetime, outcome: DeliveryOutcome | None = "accepted") -> list[SurveyDue]:
-        """Lets an hour after the other come, with every message ending so; returns the steps that were said."""
+    async def days(
+        self, to: datetime, outcome: Callable[[SurveyDue], DeliveryOutcome] = lambda due: "accepted"
+    ) -> list[SurveyDue]:
+        """Lets one day after the other come, approves every plan, and ends every step so; returns what was said."""
         said: list[SurveyDue] = []
         while self.clock.now() < to:
-            self.clock.set(min(self.clock.now() + timedelta(hours=1), to))
+            self.clock.set(min(self.clock.now() + timedelta(days=1), to))
             dues = await self.round()
+            await self.approve()
             said += dues
-            if outcome is not None and dues:
-                await self.hear(*(report(due, outcome, self.clock.now()) for due in dues))
+            await self.hear(*(report(due, outcome(due), self.clock.now()) for due in dues))
         return said
 
     async def at(self, moment: datetime) -> list[SurveyDue]:
@@ -127,27 +128,28 @@ class Quarter(Desk):
         (plan,) = await self.plans()
         return plan
 
-    async def units(self, *, chosen: bool | None = None) -> list[Record]:
-        """The units of the one plan."""
-        plan = await self.plan()
+    async def plan_of(self, survey: str) -> Record:
+        """The one plan of a survey."""
+        (plan,) = [each for each in await self.plans() if each["survey"] == survey]
+        return plan
+
+    async def units(self, survey: str = "incident", *, chosen: bool | None = None) -> list[Record]:
+        """The units of the one plan of a survey."""
+        plan = await self.plan_of(survey)
         async with self.house.database.reading() as transaction:
             return await plans.list_units(transaction, plan["id"], 0, 10_000, chosen=chosen)
 
-    async def people_of_units(self) -> dict[str, tuple[UUID, ...]]:
-        """Whom each unit of the one plan could ask, by customer."""
-        plan = await self.plan()
-        async with self.house.database.reading() as transaction:
-            return {row["customer"]: tuple(row["people"]) for row in await plans.find_units(transaction, plan["id"])}
-
     async def approve(self, by: str = "Director", at: datetime | None = None) -> None:
-        """Has the one plan approved, as the REST does."""
+        """Has all plans approved that wait for it, as the REST does."""
         if at is not None:
             self.clock.set(at)
-        plan = await self.plan()
-        begins_at = max(plan["opens_at"], self.clock.now())
-        promised_by = begins_at + (PROMISED - OPENS)
-        async with self.house.database.transaction("scheduler") as transaction:
-            await plans.save_approval(transaction, plan["id"], by, None, begins_at, promised_by)
+        for plan in await self.plans():
+            if plan["approver"] is None or plan["approved_at"] is not None:
+                continue
+            begins_at = max(plan["opens_at"], self.clock.now())
+            promised_by = begins_at + (plan["promised_by"] - plan["opens_at"])
+            async with self.house.database.transaction("scheduler") as transaction:
+                await plans.save_approval(transaction, plan["id"], by, None, begins_at, promised_by)
 
     async def turns(self) -> dict[str, list[Closure]]:
         """The ledger's closures of units, by customer."""
