@@ -77,6 +77,8 @@ def _talk(conduct: Conduct, about: tuple[str | int, ...], dossier: Dossier, now:
     talks = _draw(conduct, "talks", about) < conduct.talks
     minutes = 1 + conduct.minutes * _draw(conduct, "minutes", about)
     at = _talk_at(dossier, now, timedelta(seconds=round(60 * minutes)))
+    if talks:
+        yield Reply(at, "delivered")
     yield Reply(at, "answered" if talks else "refused")
 
 

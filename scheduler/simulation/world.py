@@ -47,7 +47,6 @@ class Deed(NamedTuple):
 
 
 COMPLAINT = "complaint handled"
-_TALKS = frozenset({"call", "visit"})
 Do = Callable[..., None]
 
 
@@ -183,8 +182,6 @@ class World:
             return
         self._note(key, step, reply.outcome)
         if reply.outcome == "answered":
-            if step.channel in _TALKS:
-                survey = reported(dossier.rule, survey, step.number, "delivered", self.now, self.now)
             self._save(key, Change(dossier, ended(survey, "answered", self.now), "response", "customer"))
             self._hear_answer(key, dossier)
         elif reply.outcome == "refused":
