@@ -45,7 +45,8 @@ def look_back(file: TicketFile, source: str, now: datetime, place: Callable[[dat
     """
     findings = list(file.findings)
     for closing in file.closings:
-        findings += _faults(closing, source, now, place, region)
+        faults = _faults(closing, source, now, place, region)
+        findings += [each._replace(column=file.headers.get(each.column or "", each.column)) for each in faults]
     reports = () if findings else tuple(each for closing in file.closings for each in _reports(closing, source))
     return Past(reports, tuple(sorted(findings)), file.unknown, file.left_open)
 

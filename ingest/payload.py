@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ingest.ticket import OWN_SOURCES
+
 MOST_BYTES = 256 * 1024
 """The largest webhook body that is read."""
 
@@ -52,7 +54,7 @@ def is_json(content_type: str | None, *others: str) -> bool:
 
 def is_source_name(text: str) -> bool:
     """Whether a source can be called that: it is a part of an address and a label of metrics."""
-    return re.fullmatch(SOURCE_NAME, text) is not None and "\n" not in text
+    return re.fullmatch(SOURCE_NAME, text) is not None and "\n" not in text and text not in OWN_SOURCES
 
 
 def is_delivery_id(text: str) -> bool:

@@ -11,7 +11,7 @@ from typer.testing import Result
 
 from ingest import store
 from ingest.cloudevent import Reported
-from ingest.commands import ensure_sources, import_
+from ingest.commands import EXIT_REFUSED, ensure_sources, import_
 from ingest.past import look_back
 from services.contracts.customers import OccasionReported
 from services.contracts.ticket_file import read_tickets
@@ -76,15 +76,15 @@ def test_what_was_closed_opened_again_and_happened_is_reported() -> None:
 @pytest.mark.parametrize(
     ("row", "column"),
     [
-        ("T-1,2026-03-03 10:00,,", "closed_at"),
-        ("T-1,1999-12-31 10:00,,", "closed_at"),
+        ("T-1,2026-03-03 10:00,,", "Closed-At"),
+        ("T-1,1999-12-31 10:00,,", "Closed-At"),
         ("T-1,2026-02-01 10:00,fang@,", "email"),
         ("T-1,2026-02-01 10:00,,123", "phone"),
-        ("T-1,yesterday,,", "closed_at"),
+        ("T-1,yesterday,,", "Closed-At"),
     ],
 )
 def test_one_row_that_cannot_be_believed_refuses_the_file(row: str, column: str) -> None:
-    table = f"ticket,closed_at,email,phone\nT-0,2026-02-01 10:00,,\n{row}\n"
+    table = f"ticket,Closed-At,email,phone\nT-0,2026-02-01 10:00,,\n{row}\n"
     past = look_back(read_tickets(table.encode(), UTC), "erp", NOW, lambda at: at, "CN")
     assert past.reports == ()
     (finding,) = past.findings
@@ -122,7 +122,7 @@ async def test_a_dry_run_reports_nothing(house: House, run: Import) -> None:
 async def test_refused_rows_are_named_and_nothing_is_reported(house: House, run: Import) -> None:
     await furnish(house)
     result = await run(TABLE + "T-9,,,soon,,,\nT-8,,,2026-02-01 10:00,,a@b,\n", "--source", "generic")
-    assert result.exit_code == 1
+    assert result.exit_code == EXIT_REFUSED
     assert "line 6, column closed_at: 'soon' is no time" in result.stderr
     assert "line 7, column email: " in result.stderr
     assert await promised(house) == []

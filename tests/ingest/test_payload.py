@@ -105,4 +105,4 @@ def test_row_6_delivery_ids_with_odd_characters(text: str) -> None:
 
 def test_names_of_sources() -> None:
     assert is_source_name("jira-main_2")
-    assert not any(map(is_source_name, ["", "Jira", "2jira", "a/b", "a\n", "x" * 64]))
+    assert not any(map(is_source_name, ["", "Jira", "2jira", "a/b", "a\n", "x" * 64, "plan", "again"]))

@@ -132,7 +132,8 @@ def test_row_18_times_that_cannot_be_believed(when: datetime, word: str | None) 
 
 
 @pytest.mark.parametrize(
-    ("source", "ticket"), [("", "1"), ("jira", ""), ("jira", "x" * 201), ("jira", "a\0"), ("jira", "a\n"), ("j", " ")]
+    ("source", "ticket"),
+    [("", "1"), ("jira", ""), ("jira", "x" * 201), ("jira", "a\0"), ("jira", "a\n"), ("j", " "), ("plan", "1")],
 )
 def test_names_that_are_none(source: str, ticket: str) -> None:
     assert judge(source, ticket, START, NOW, lambda moment: moment) == "name"

@@ -196,3 +196,26 @@ def test_closings_are_those_that_the_service_would_count(
     random.shuffle(lines)  # type: ignore[attr-defined]
     again = read("ticket,opened_at,closed_at\n" + "".join(lines))
     assert [closing[:4] for closing in again.closings] == [closing[:4] for closing in found.closings]
+
+
+CELL = st.one_of(
+    st.sampled_from(
+        ["", "T-1", "2026-03-02 10:00", "2/3/2026", "closed", "?", '"', "repair done", "agent", "1e9", "\u3000"]
+    ),
+    st.text(max_size=6),
+)
+
+
+@given(st.lists(st.lists(CELL, max_size=6), max_size=6), st.booleans())
+def test_whatever_stands_in_a_table_every_row_is_read_or_named(rows: list[list[str]], as_log: bool) -> None:
+    header = LOG if as_log else "ticket,occasion,opened_at,closed_at,closed_by,tags\n"
+    found = read(header + "\n".join(",".join(cells) for cells in rows))
+    assert all(each.closure >= 1 and each.line >= 2 for each in found.closings)
+    assert all(each.what and each.remedy for each in found.findings)
+
+
+@given(st.binary(max_size=100))
+def test_no_bytes_at_all_are_a_surprise(data: bytes) -> None:
+    found = read_tickets(data, SHANGHAI)
+    assert found.closings == ()
+    assert len(found.findings) == 1
