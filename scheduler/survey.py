@@ -9,7 +9,7 @@ What is heard changes a survey the same way in whatever order it comes, and as o
 it counts even where the survey was ended before it arrived. Of the other ends the earliest stands.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Literal, NamedTuple, TypeVar
 from uuid import UUID
@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from scheduler.policy import PlannedStep, Reason, Rule, Schedule, usable
 from services.contracts.deliveries import DeliveryOutcome
+from services.contracts.responses import ResponseChannel
 from services.contracts.surveys import Respondent, SurveyEnd
 from services.contracts.tickets import Channel
 
@@ -35,6 +36,7 @@ Place = TypeVar("Place")
 
 _MESSAGES: frozenset[Channel] = frozenset({"sms", "email"})
 _IN_PERSON: frozenset[Channel | None] = frozenset({"call", "visit"})
+_TALKS: Mapping[ResponseChannel, Channel] = {"telephone": "call", "visit": "visit"}
 _GOOD: frozenset[StepState | None] = frozenset({"accepted", "delivered", "uncertain"})
 _WAITING: frozenset[StepState | None] = frozenset({"said", "listed"})
 _RISING: tuple[StepState | None, ...] = (
@@ -202,6 +204,17 @@ def reported(rule: Rule, survey: Survey, step: int, outcome: DeliveryOutcome, at
         return changed
     state: State = "sent" if changed.contacted_at else "planned" if changed.is_untold else "due"
     return follow(rule, replace(changed, state=state), now)
+
+
+def answered(rule: Rule, survey: Survey, by: ResponseChannel, at: datetime) -> Survey:
+    """The survey after its person answered at `at`. What he told somebody was a talk, whose step came through."""
+    channel = _TALKS.get(by)
+    led = (step.number for step in rule.steps if step.channel == channel and survey.steps[step.number] in _WAITING)
+    number = next(led, None) if channel is not None else None
+    if number is not None:
+        steps, reported_at = _put(survey.steps, number, "delivered"), _put(survey.reported, number, at)
+        survey = _contact(replace(survey, steps=steps, reported=reported_at))
+    return ended(survey, "answered", at)
 
 
 def ended(survey: Survey, state: SurveyEnd, at: datetime) -> Survey:

@@ -11,7 +11,7 @@ from scheduler.handlers.closures import find_people, find_register, record
 from scheduler.handlers.surveys import known, save
 from scheduler.ledger import enter
 from scheduler.policy import decide_by
-from scheduler.survey import ended
+from scheduler.survey import answered
 from services.contracts.policy import read_policy
 from services.contracts.questionnaire import Questionnaire
 from services.contracts.responses import Response, ResponseGiven
@@ -33,7 +33,8 @@ async def take_responses(house: House, transaction: Transaction, events: Sequenc
     for dossier in dossiers:
         event = first[dossier.survey.id]
         actor = "customer" if event.channel == SELF else "agent"
-        changes.append(Change(dossier, ended(dossier.survey, "answered", event.answered_at), "response", actor))
+        after = answered(dossier.rule, dossier.survey, event.channel, event.answered_at)
+        changes.append(Change(dossier, after, "response", actor))
     await save(transaction, changes)
     given = {event.survey: event for event in events if isinstance(event, ResponseGiven)}
     await _ask_again(transaction, [each for each in dossiers if each.rule.survey.again], given)
@@ -43,10 +44,10 @@ async def _ask_again(
     transaction: Transaction, dossiers: Sequence[Dossier], given: Mapping[UUID, ResponseGiven]
 ) -> None:
     """Enters into the ledger the surveys that follow from answers; those that stand there already are left alone."""
-    answered = [each for each in dossiers if each.survey.id in given]
-    questionnaires = await _questionnaires(transaction, answered)
+    asking_again = [each for each in dossiers if each.survey.id in given]
+    questionnaires = await _questionnaires(transaction, asking_again)
     askings: dict[Key, tuple[Dossier, Asking]] = {}
-    for dossier in answered:
+    for dossier in asking_again:
         asking = asked_again(dossier, answer_of(given[dossier.survey.id]), questionnaires[dossier.survey.id])
         if asking is not None:
             askings[Key(*asking.closing[:3])] = dossier, asking

@@ -14,6 +14,7 @@ from scheduler.survey import (
     OPEN,
     Survey,
     Turn,
+    answered,
     come_up,
     ended,
     planned,
@@ -347,3 +348,21 @@ def test_every_survey_ends_says_each_step_once_and_nothing_in_quiet_time(
                 survey = reported(asked, survey, taken.step.number, outcome, at, at)
     assert len(steps) == len(set(steps))
     assert survey.state in ("expired", "unreachable")
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_an_answer_in_a_talk_makes_the_call_arrive(listed: bool) -> None:
+    asked = rule(steps=[{"first": ["call"]}])
+    survey, step, at = said(asked, new(asked))
+    if listed:
+        survey = reported(asked, survey, step.number, "listed", at, at)
+    spoken = answered(asked, survey, "telephone", at + HOUR)
+    assert (spoken.state, spoken.steps, spoken.contacted_at) == ("answered", ("delivered",), at + HOUR)
+    assert reported(asked, spoken, step.number, "listed", at, at) == spoken
+    assert answered(asked, spoken, "telephone", at + HOUR) == spoken
+
+
+def test_an_answer_by_the_customer_himself_is_no_talk() -> None:
+    asked = rule(steps=[{"first": ["call"]}])
+    survey, _, at = said(asked, new(asked))
+    assert answered(asked, survey, "self", at + HOUR).steps == ("said",)
