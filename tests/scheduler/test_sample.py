@@ -1,3 +1,7 @@
+import re
+from pathlib import Path
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,3 +28,12 @@ def test_draws_are_even() -> None:
     draws = [draw("seed", "source", number) for number in range(10_000)]
     tenths = [sum(low / 10 <= each < (low + 1) / 10 for each in draws) for low in range(10)]
     assert all(900 < count < 1_100 for count in tenths)
+
+
+@given(seed=st.text(max_size=20), unit=st.text(max_size=20))
+def test_the_page_on_plans_shows_quality_staff_the_same_draw(seed: str, unit: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "plans.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    shown: dict[str, Any] = {}
+    exec(code, shown)  # noqa: S102 - our own page
+    assert shown["draw"](seed, unit) == draw(seed, unit)

@@ -1,5 +1,6 @@
 """Surveys and their plans: on what occasion or when by the calendar who is asked what, and by which steps."""
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -9,10 +10,10 @@ from services.contracts.language.filters import Ask, Where
 from services.contracts.language.names import Issuer, Period, RoleName
 from services.contracts.language.samples import Coverage, Guarantee, Sample
 from services.contracts.language.scores import Scores
-from services.contracts.language.steps import ReminderStep, Send, Steps
+from services.contracts.language.steps import CallStep, ReminderStep, Send, Steps, VisitStep, step_kind
 from services.contracts.language.timing import EveryText, ReadyText
 from services.contracts.part import Part, wrong
-from services.contracts.quantities import ShareText, Span, SpanText
+from services.contracts.quantities import ShareText, Span, SpanText, Unit
 from services.contracts.questionnaire import Identifier, Words
 
 On = Literal[
@@ -40,6 +41,20 @@ class Again(Part):
     """Ask everything again, or only the items that were answered below their scale's border, and the open ones."""
     times: int = Field(default=1, ge=1, le=3)
     """At most so many times for one first answer."""
+
+
+_USUAL: dict[Unit, timedelta] = {
+    "working hours": timedelta(days=7) / 40,
+    "working days": timedelta(days=7) / 5,
+    "months": timedelta(days=30),
+    "years": timedelta(days=365),
+}
+
+
+def _usual(span: Span) -> timedelta:
+    """About how long a span is; one that needs a calendar, in a usual week of 40 hours on five days."""
+    plain = span.plain
+    return plain if plain is not None else span.amount * _USUAL[span.unit]
 
 
 def _asked_kind(ask: Any) -> str:
@@ -104,6 +119,13 @@ class Survey(Part):
 
     @model_validator(mode="after")
     def _open_long_enough(self) -> Self:
+        """Whether everything that is to come finds the page open; spans of working time are as long as usual."""
+        closes, deadline = _usual(self.send.after) + _usual(self.expires), _usual(self.send.within)
+        for step in self.steps:
+            before = step.call if isinstance(step, CallStep) else step.visit if isinstance(step, VisitStep) else None
+            if before is not None and deadline - _usual(before) >= closes:
+                what = f"the {step_kind(step)} ({before} before the deadline, which is {self.send.within} away)"
+                raise wrong(f"the page closes ({self.expires}) before {what}", "Make `expires` longer", at=("steps",))
         open_for = self.expires.plain
         waits = [step.reminder.plain for step in self.steps if isinstance(step, ReminderStep)]
         if self.expires.amount == 0 or any(open_for and wait and wait >= open_for for wait in waits):
@@ -146,7 +168,7 @@ class Plans(Part):
     ready: ReadyText | None = None
     """Between which days before the opening a plan is drawn up and approved: `7-10 days before`."""
     approve: RoleName | None = None
-    """Who approves a plan."""
+    """Who must approve a plan before anybody is asked; without it a plan is carried out as it was drawn up."""
     method: Words | None = None
     """How the survey is done, in words for the plan."""
     sample: Sample | None = None

@@ -73,7 +73,7 @@ class Sample(Part):
     """Who of those meant is drawn, by lot, with a stored draw for each.
 
     Within strata `size` is spread in proportion, then `sizes` and `over` raise single strata, then the minima.
-    Figures from a sample that is not in proportion are weighted back.
+    Figures from a sample that is not in proportion are weighted back. Whom nobody reaches, the next draw replaces.
     """
 
     size: SizeText = ALL
@@ -104,7 +104,8 @@ class Sample(Part):
 class Coverage(Part):
     """The share of customers that a calendar survey must reach; its plan is checked before and after.
 
-    It counts those whom the survey means (`ask.customers`), whether or not anybody can be reached there.
+    It counts those whom the survey means (`ask.customers`), whether or not anybody can be reached there. A plan that
+    would cover too few of them takes the next draws among them, too.
     """
 
     share: ShareText
