@@ -36,8 +36,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding("Kafka", False, f"{error}; check HUIFANG_KAFKA and that the broker runs")
     yield _way_out("e-mail", settings.smtp_url is not None, "set HUIFANG_SMTP_URL, or nobody is asked by e-mail")
     yield _way_out("SMS", settings.sms_provider != "none", "set HUIFANG_SMS_PROVIDER, or nobody is asked by SMS")
-    local = settings.public_url.startswith(("http://127.", "http://localhost"))
-    yield _way_out("public address", not local, "set HUIFANG_PUBLIC_URL to where customers reach /s/…")
+    yield _way_out("public address", not settings.is_local, "set HUIFANG_PUBLIC_URL to where customers reach /s/…")
 
 
 async def _database(url: str) -> AsyncIterator[Finding]:

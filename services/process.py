@@ -15,6 +15,7 @@ from services.kafka import Producer, ensure_topics
 from services.listen import Listener
 from services.outbox import Relay
 from services.pulse import Pulse
+from services.punctual import Punctual
 from services.room import Room
 from services.statements import Statements
 from services.tick import Ticker
@@ -47,6 +48,7 @@ class Process:
             uvicorn.Config(
                 application(house, rooms, self.pulse, public),
                 lifespan="off",
+                http=Punctual,
                 ws="none",
                 log_config=None,
                 access_log=False,

@@ -4,8 +4,10 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
@@ -40,6 +42,9 @@ class Settings(BaseModel):
         default=None, ge=1, le=65535, description="Port to listen on; each room has its own default."
     )
     public_url: str = Field(default="http://127.0.0.1:8000", description="What customers' links begin with.")
+    public_hosts: str = Field(
+        default="", description="Further names under which customers reach their pages, comma-separated."
+    )
     trusted_proxies: str = Field(default="", description="Addresses whose X-Forwarded-* headers are believed.")
     docs: bool = Field(default=True, description="Whether /docs and /openapi.json exist (with a key).")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged.")
@@ -65,6 +70,24 @@ class Settings(BaseModel):
         description="How long a sweeper waits for an echo before it says a thing again, like PT5M.",
     )
     shutdown_seconds: float = Field(default=25, ge=1, le=300, description="Deadline of an ordered stop.")
+
+    @property
+    def public_host(self) -> str:
+        """The name in the public address."""
+        return urlsplit(self.public_url).hostname or ""
+
+    @property
+    def further_hosts(self) -> frozenset[str]:
+        """The further names, in lower case."""
+        return frozenset(name.strip().lower() for name in self.public_hosts.split(",") if name.strip())
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the public address is this machine itself, so that nobody else reaches it."""
+        try:
+            return ip_address(self.public_host).is_loopback
+        except ValueError:
+            return self.public_host == "localhost"
 
     @field_validator("database_url")
     @classmethod

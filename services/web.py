@@ -23,6 +23,7 @@ from services.auth import PUBLIC, Keys, Lock
 from services.database import Transaction
 from services.documentation import add_documentation
 from services.errors import Problem, Unavailable
+from services.hosts import Hosts
 from services.house import House
 from services.idempotency import Idempotency
 from services.identifiers import uuid7
@@ -44,6 +45,8 @@ BODY_LIMITS = {
 BODY_LIMIT = 1024 * 1024
 DRAIN_MOST = 8 * 1024 * 1024
 DRAIN_SECONDS = 2.0
+BODY_SECONDS = 60.0
+YEAR_SECONDS = 365 * 24 * 3600
 PAGE_MOST = 200
 
 Item = TypeVar("Item")
@@ -115,10 +118,16 @@ class HotRoute(Route):
 
 
 class Observe:
-    """The outermost layer: gives each request an id and counts it by room, route, method and status."""
+    """The outermost layer: gives each request an id and counts it by room, route, method and status.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `secure`: the public address is https, and browsers are told to use nothing else.
+    """
+
+    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
         self._app = app
+        hsts = f"max-age={YEAR_SECONDS}; includeSubDomains".encode()
+        self._headers = [(b"x-content-type-options", b"nosniff")]
+        self._headers += [(b"strict-transport-security", hsts)] if secure else []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on, and the answer back with `x-request-id`."""
@@ -136,7 +145,7 @@ class Observe:
                 message["headers"] = [
                     *message["headers"],
                     (b"x-request-id", request_id.encode()),
-                    (b"x-content-type-options", b"nosniff"),
+                    *self._headers,
                 ]
             await send(message)
 
@@ -155,7 +164,10 @@ class Observe:
 
 
 class BodyLimit:
-    """Refuses bodies over the limit of their path: at once where the length is told, else as soon as it shows."""
+    """Refuses bodies over the limit of their path: at once where the length is told, else as soon as it shows.
+
+    A body that is not there within `BODY_SECONDS` is waited for no longer.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -172,12 +184,18 @@ class BodyLimit:
             problem = Problem(413, "too-large", f"The body may have at most {limit} bytes.")
             await problems.respond(problem, scope, receive, send, {"connection": "close"})
             return
-        seen = 0
+        seen, coming, deadline = 0, True, 0.0
 
         async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
+            nonlocal seen, coming, deadline
+            deadline = deadline or asyncio.get_running_loop().time() + BODY_SECONDS
+            try:
+                async with asyncio.timeout_at(deadline if coming else None):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408, "The body did not come in time.", {"connection": "close"}) from None
             seen += len(message.get("body", b""))
+            coming = message.get("more_body", False)
             if seen > limit:
                 await _drain(receive)
                 raise HTTPException(413, f"The body may have at most {limit} bytes.", {"connection": "close"})
@@ -186,7 +204,8 @@ class BodyLimit:
         try:
             await self._app(scope, counted, send)
         except HTTPException as error:  # read by a layer outside of the application proper
-            problem = Problem(error.status_code, "too-large", error.detail)
+            slug = "too-large" if error.status_code == 413 else "too-slow"
+            problem = Problem(error.status_code, slug, error.detail)
             await problems.respond(problem, scope, receive, send, error.headers)
 
 
@@ -214,7 +233,8 @@ def application(house: House, rooms: Sequence[Room], pulse: Pulse, public: Seque
     app.add_middleware(Idempotency, database=house.database)
     app.add_middleware(Lock, keys=Keys(house.database), public=(*PUBLIC, *public))
     app.add_middleware(BodyLimit)
-    app.add_middleware(Observe)
+    app.add_middleware(Hosts, settings=house.settings)
+    app.add_middleware(Observe, secure=house.settings.public_url.startswith("https://"))
     return app
 
 

@@ -69,6 +69,17 @@ async def test_every_answer_carries_an_id_of_its_own(house: House) -> None:
     assert len({UUID(each) for each in ids}) == 3
 
 
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [("https://hf.example.cn", "max-age=31536000; includeSubDomains"), ("http://hf.example.cn", None)],
+)
+async def test_browsers_are_told_to_stay_with_https(house: House, url: str, expected: str | None) -> None:
+    settings = house.settings.model_copy(update={"public_url": url})
+    async with browsing(House(settings, house.clock, house.database, house.seal), ROOM) as client:
+        for path in ("/livez", "/v1/things", "/nowhere", "/s/x"):
+            assert (await client.get(path)).headers.get("strict-transport-security") == expected
+
+
 async def test_a_loop_that_stands_still_turns_liveness_red(house: House) -> None:
     pulse = Pulse()
     pulse.beat("ingest.relay")
