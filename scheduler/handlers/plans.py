@@ -1,5 +1,6 @@
 """What the scheduler does by the calendar: it draws plans up, opens surveys, replaces lost units, closes the books."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -77,7 +78,8 @@ async def _draw_up(transaction: Transaction, policy: Policy, version: int, wave:
     today = transaction.now.astimezone(calendar.zone).date()
     register = await customers.list_customers(transaction)
     opted_out = await plans.find_all_opted_out(transaction)
-    draft = draw_up(policy, version, wave, register, opted_out, today)
+    # A register of 100,000 takes seconds, in which everything else goes on.
+    draft = await asyncio.to_thread(draw_up, policy, version, wave, register, opted_out, today)
     new = plans.NewPlan(
         uuid7(),
         policy.policy,

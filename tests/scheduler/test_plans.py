@@ -252,6 +252,27 @@ async def test_who_cannot_be_reached_in_the_end_is_replaced_by_the_next_draw_whi
     assert (unit["weight"], instead["weight"]) == (None, 2.5)
 
 
+async def test_in_whatever_order_refusal_and_opening_come_nobody_is_asked_who_refused(
+    house: House, clock: DrivenClock
+) -> None:
+    desk = await drawn(house, clock, FREE)
+    before, after, *_ = [each["customer"] for each in await desk.units(chosen=True)]
+
+    def refusal(name: str) -> OptedOut:
+        return OptedOut(person=person(10 * int(name[2:])).person, survey=None, scope="all", opted_out_at=OPENS)
+
+    await desk.hear(refusal(before))
+    clock.set(OPENS)
+    await desk.tick(open_plans)
+    await desk.hear(refusal(after))
+    dues = await desk.round()
+    assert not {before, after} & {due.facts.customer for due in dues}
+    assert len(dues) == 14  # the next draws in their places
+    turns = await desk.turns()
+    verdicts = [turns[name][0].verdict for name in (before, after)]
+    assert [each.reason for each in verdicts if each is not None] == ["opted_out", "matched"]
+
+
 async def test_a_plan_that_covers_too_few_active_customers_is_filled_up_and_proved_before_and_after(
     house: House, clock: DrivenClock
 ) -> None:
