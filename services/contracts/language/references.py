@@ -122,6 +122,9 @@ def _method_faults(scores: Scores, items: Mapping[str, Item], asked: str, at: Pa
 def _condition_faults(when: When, items: Mapping[str, Item], at: Path) -> Iterator[Fault]:
     for name, values in (when.answers or {}).items():
         yield from _unknown("the item", name, items, (*at, "answers", name))
+        if name in items and items[name].kind == "text":
+            written = f"what customers write to {name!r} is no condition"
+            yield Fault(written, "Write comment: present, or name a closed item", (*at, "answers", name))
         possible = (items[name].possible if name in items else None) or frozenset(values)
         for value in values:
             if value not in possible:

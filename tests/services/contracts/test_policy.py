@@ -92,6 +92,10 @@ def test_row_56_caps_lists_and_small_groups_are_refused(old: str, new: str, find
             "the dimension 'a' stands twice in the tree",
         ),
         (with_more("    again: {when: {answers: {no: [1]}}, next: month}\n"), "the item 'no' does not exist"),
+        (
+            with_more("    again: {when: {answers: {why: [bad]}}, next: month}\n"),
+            "what customers write to 'why' is no condition",
+        ),
         (changed("limits: {", "limits: {questions: 1, "), "2 items, at most 1 (limits.questions)"),
         (changed("ask_when: {overall", "ask_when: {late"), "is asked when 'late', which is not an earlier item"),
         (changed("[1, 2]", "[1, 9]"), "draft.yaml:12:51: nobody can answer [9] to 'overall'"),
@@ -147,6 +151,11 @@ def test_roles_can_be_declared() -> None:
             "[{first: [sms, email]}]",
             "[{first: [sms]}, {visit: 1h before deadline}, {reminder: after 1h}]",
             "a reminder stands after `call` or `visit`",
+        ),
+        (
+            "within: 2d}\n    steps: [{first: [sms, email]}]",
+            "within: 10 working days}\n    steps: [{first: [sms]}, {visit: 2 working days before deadline}]",
+            "the page closes (7d) before the visit (2 working days before the deadline, which is 10 working days away)",
         ),
     ],
 )
