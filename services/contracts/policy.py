@@ -107,8 +107,9 @@ class Policy(Part):
         return self.roles.get(name) or ROLES[name]
 
     def scores_of(self, survey: str) -> Scores:
-        """How a survey is scored."""
-        return self.surveys[survey].scores or self.scores
+        """How a survey is scored: by its own `scores`, completed by the policy's."""
+        own = self.surveys[survey].scores
+        return own.completed_by(self.scores) if own else self.scores
 
     def sample_of(self, survey: str) -> Sample:
         """Whom a survey by the calendar draws: its own sample, else that of the plans, else everybody."""
@@ -120,7 +121,11 @@ class Policy(Part):
 
     def document(self) -> str:
         """The policy whole, defaults included, as the JSON that travels in `PolicyApproved`."""
-        return self.model_dump_json(by_alias=True, exclude_none=True)
+        surveys = {
+            name: survey.model_copy(update={"scores": self.scores_of(name)}) if survey.scores else survey
+            for name, survey in self.surveys.items()
+        }
+        return self.model_copy(update={"surveys": surveys}).model_dump_json(by_alias=True, exclude_none=True)
 
 
 @lru_cache(maxsize=64)

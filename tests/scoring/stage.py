@@ -19,7 +19,7 @@ from services.clock import DrivenClock
 from services.contracts.envelope import Event
 from services.contracts.policy import Policy
 from services.contracts.responses import ResponseCorrected, ResponseGiven
-from services.contracts.surveys import PolicyApproved, StepKind, SurveyDue, SurveyEnd, SurveyEnded
+from services.contracts.surveys import PolicyApproved, Respondent, StepKind, SurveyDue, SurveyEnd, SurveyEnded
 from services.contracts.tickets import Contact, TicketFacts
 from services.database import Record
 from services.house import House
@@ -88,9 +88,12 @@ class Stage:
         policy: str = "test",
         version: int = 1,
         questionnaire: str = "incident",
+        name: str = "incident",
         locale: str | None = "en",
         ticket: str | None = "OPS-1",
         open_for: timedelta = WEEK,
+        items: tuple[str, ...] = (),
+        respondent: Respondent = Respondent(),  # noqa: B008 - frozen
         **facts: object,
     ) -> SurveyDue:
         """A step of a survey that comes due now."""
@@ -101,7 +104,7 @@ class Stage:
             step=step,
             kind=kind,
             channel="email",
-            name="incident",
+            name=name,
             policy=policy,
             version=version,
             questionnaire=questionnaire,
@@ -113,6 +116,8 @@ class Stage:
             ticket=ticket,
             closure=1 if ticket else None,
             facts=msgspec.convert(facts, TicketFacts),
+            items=items,
+            respondent=respondent,
         )
 
     async def open(self, **more: object) -> UUID:

@@ -77,6 +77,18 @@ class Scores(Part):
     mean_over: Literal["responses", "organisations"] = "responses"
     """Whether every response counts alike, or every organisation that serves (`served_by`)."""
 
+    def completed_by(self, policy: "Scores") -> "Scores":
+        """These scores of one survey; what they leave out is as the policy has it.
+
+        Bands and period always; what speaks of one method's figure (item, target, return rate, mean) only where the
+        method is the policy's.
+        """
+        left_out = type(self).model_fields.keys() - self.model_fields_set - {"method"}
+        if "method" in self.model_fields_set and self.method != policy.method:
+            left_out &= {"bands", "period"}
+        method = self.method if "method" in self.model_fields_set else policy.method
+        return self.model_copy(update={"method": method, **{name: getattr(policy, name) for name in left_out}})
+
 
 def _network(text: str) -> str:
     try:
