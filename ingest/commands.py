@@ -11,15 +11,19 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
 from ingest import store
+from ingest.customer import REGISTER, Imported
 from ingest.handlers import promise, read_payload
+from ingest.handlers.customer_import import import_customers as take_in
 from ingest.mapping import UnmappableError
 from ingest.past import Past, look_back
 from ingest.payload import PayloadError, is_source_name, parse
 from ingest.signature import LEAST_SECRET_BYTES, SCHEMES, is_long_enough
-from ingest.ticket import OWN_SOURCES
 from services.command_line import AsJson, in_transaction, show
+from services.contracts.customer_file import read_customers
 from services.contracts.ticket_file import read_tickets
 from services.database import Transaction
 from services.errors import ConfigurationError
@@ -28,6 +32,9 @@ from services.house import House
 source = typer.Typer(name="source", help="ITSM systems that may report tickets.", no_args_is_help=True)
 import_ = typer.Typer(name="import", no_args_is_help=True)
 COMMANDS = (source, import_)
+EXIT_REFUSED = 65
+"""As in sysexits: what stands in the file cannot be used."""
+MOST_FILE_BYTES = 256 * 1024 * 1024
 
 REPORTED_TOGETHER = 5_000
 """How many reports of a file one statement stores; all of them are one transaction."""
@@ -155,7 +162,40 @@ def import_tickets(
     else:
         _show_past(past, summary)
     if past.findings:
-        raise typer.Exit(1)
+        raise typer.Exit(EXIT_REFUSED)
+
+
+@import_.command("customers")
+def import_customers(
+    file: Annotated[Path, typer.Argument(help="CSV: one row a customer, or a customer with one person; see the docs.")],
+    source: Annotated[str, typer.Option(help="The system whose people they are, where a row names none.")] = REGISTER,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be changed.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take customers and their people into the register, all of a file or nothing; the same again changes nothing."""
+    if not is_source_name(source):
+        raise ConfigurationError(f"{source!r} is no name for a source; name one that `huifang source list` shows")
+    told = read_customers(_read(file))
+
+    async def do(house: House, transaction: Transaction) -> Imported:
+        screen = Console(stderr=True)
+        with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
+            task = bar.add_task("customers", total=len(told.customers))
+            return await take_in(house, transaction, told, source, dry_run, lambda done: bar.advance(task, done))
+
+    imported = in_transaction("ingest", do)
+    done = not imported.findings and not dry_run
+    summary = {"file": str(file), **imported.summary(), "imported": done}
+    for finding in () if as_json else (*imported.findings, *imported.notes):
+        typer.echo(str(finding), err=True)
+    if as_json:
+        typer.echo(json.dumps(summary, ensure_ascii=False))
+    elif imported.findings:
+        typer.echo(f"nothing was imported: {len(imported.findings)} places are refused", err=True)
+    else:
+        show([{name: value for name, value in summary.items() if value and name != "notes"}], as_json=False)
+    if imported.findings:
+        raise typer.Exit(EXIT_REFUSED)
 
 
 def _show_past(past: Past, summary: Mapping[str, object]) -> None:
@@ -171,7 +211,7 @@ async def _zone(house: House, transaction: Transaction, source: str, timezone: s
     """The house, and what times are meant in. Raises `ConfigurationError`, also where the source cannot be."""
     if timezone is not None:
         _check_timezone(timezone)
-    if not is_source_name(source) or source in OWN_SOURCES:
+    if not is_source_name(source):
         raise ConfigurationError(f"{source!r} is no name for a source; name one that `huifang source list` shows")
     known = {each.name: each.timezone for each in await store.list_sources(transaction, house.seal)}
     if timezone is None and source not in known:
@@ -181,6 +221,11 @@ async def _zone(house: House, transaction: Transaction, source: str, timezone: s
 
 def _read(file: Path) -> bytes:
     try:
+        size = file.stat().st_size
+        if size > MOST_FILE_BYTES:
+            raise ConfigurationError(
+                f"{file}: {size:,} bytes, more than {MOST_FILE_BYTES:,}; import it in several files"
+            )
         return file.read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{file}: cannot be read: {error}") from error
@@ -203,7 +248,7 @@ async def add_source(
     if not is_long_enough(secret):
         raise ConfigurationError(f"the secret of {name!r} has fewer than {LEAST_SECRET_BYTES} bytes; make a longer one")
     if not is_source_name(name):
-        raise ConfigurationError(f"{name!r} is no name for a source; lower-case letters, digits, - and _ are, up to 63")
+        raise ConfigurationError(f"{name!r} is no name for a source, or our own; up to 63 of a-z, digits, - and _ are")
     if not await store.insert_source(transaction, name, mapping, scheme, timezone):
         raise ConfigurationError(f"there is a source {name!r} already; `huifang source secret` renews its secret")
     await store.replace_secret(transaction, house.seal, name, secret, timedelta())

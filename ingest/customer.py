@@ -8,7 +8,6 @@ from msgspec.structs import replace
 
 from ingest.contact import REMEDIES, read_email, read_phone, refused
 from ingest.payload import is_source_name
-from ingest.ticket import OWN_SOURCES
 from services.contracts.customer_cells import FIGURE_PREFIX
 from services.contracts.customer_file import CustomerFile, ListedCustomer, ListedPerson
 from services.contracts.customers import CustomerFacts, Project
@@ -149,7 +148,7 @@ def _project_after(told: Project, known: Project | None, given: Mapping[str, str
 
 
 def _faults(person: ListedPerson, given: Mapping[str, str], region: str) -> Iterator[Finding]:
-    if person.source and (not is_source_name(person.source) or person.source in OWN_SOURCES):
+    if person.source and not is_source_name(person.source):
         remedy = "Name the system as `huifang source list` does, or leave it empty"
         yield Finding(person.line, given["source"], "no name of a source", remedy)
     for name in refused(person.requester, region):

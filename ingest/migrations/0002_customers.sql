@@ -23,6 +23,7 @@ create index customer_said on ingest.customer using brin (said_at);
 
 -- What a person is at his customer's, for which projects (none: everywhere), and how he agreed to be asked.
 alter table ingest.contact
+    alter column customer type text collate "C",
     add column roles    text[] not null default '{}',
     add column projects text[] not null default '{}',
     add column consent  text[] not null default '{}';

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from services.contracts.customers import CustomerKind
@@ -56,6 +57,7 @@ FIGURE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}", re.ASCII)
 LONGEST = 200
 """Of a cell, in characters."""
 LONGEST_ADDRESS = 254
+CACHED = 4_096
 FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet takes for a formula begins so."""
 
@@ -97,10 +99,10 @@ def is_address(name: str) -> bool:
 
 def read_cell(column: str, cell: str) -> Any:
     """What a cell that is not empty means. Raises `CellError`."""
-    return read_figure(cell) if column.startswith(FIGURE_PREFIX) else _READERS.get(column, read_text)(cell)
+    return read_figure(cell) if column.startswith(FIGURE_PREFIX) else _READERS.get(column, read_words)(cell)
 
 
-def read_text(cell: str) -> str:
+def read_words(cell: str) -> str:
     """Words on one line. What a spreadsheet would take for a formula gets an apostrophe in front."""
     if len(cell) > LONGEST:
         raise CellError(f"{len(cell)} characters, more than {LONGEST}", "Shorten it")
@@ -111,7 +113,7 @@ def read_text(cell: str) -> str:
 
 def read_name(cell: str) -> str:
     """A name by which systems know something. Raises `CellError` for formulas and damaged numbers, too."""
-    if read_text(cell) != cell:
+    if read_words(cell) != cell:
         raise CellError("a formula is no name", _SAVE_AS_TEXT)
     if _SCIENTIFIC.fullmatch(cell):
         raise CellError("a spreadsheet has rounded this number", _SAVE_AS_TEXT)
@@ -140,11 +142,13 @@ def _read_day(cell: str) -> Any:
         raise CellError("not a day", "Write it like 2026-03-02") from None
 
 
+@lru_cache(CACHED)
 def _read_texts(cell: str) -> tuple[str, ...]:
     parts = (part.strip() for part in cell.translate(_SEPARATORS).split(";"))
-    return tuple(dict.fromkeys(read_text(part) for part in parts if part))
+    return tuple(dict.fromkeys(read_words(part) for part in parts if part))
 
 
+@lru_cache(CACHED)
 def _read_consent(cell: str) -> tuple[Channel, ...]:
     told: set[Channel] = set()
     for word in _read_texts(cell):

@@ -1,3 +1,4 @@
+import gzip
 import json
 from datetime import timedelta
 from typing import Any
@@ -211,7 +212,7 @@ async def test_a_form_with_a_file_will_do(house: House, client: httpx.AsyncClien
 
 async def test_row_59_what_is_no_table_is_refused(client: httpx.AsyncClient) -> None:
     assert (await client.post(IMPORT, json={"customer": "C-1"})).status_code == 415
-    for body in (b"", b"PK\x03\x04", b'customer\n"C-1', b"customer\nC-1\x00,"):
+    for body in (b"", b"PK\x03\x04", b'customer\n"C-1', b"customer\nC-1\x00,", gzip.compress(b"customer")):
         answer = await client.post(IMPORT, content=body, headers=CSV)
         assert (answer.status_code, len(answer.json()["refused"])) == (422, 1)
     large = await client.post(IMPORT, content=b"customer\n" + b"x" * (16 * 1024 * 1024), headers=CSV)
