@@ -26,14 +26,16 @@ _COMMENTED = 0.15
 class Conduct(NamedTuple):
     """How the world behaves. Rates are shares of 1.
 
-    `answers` of those who get a first message answer it, half as many a reminder; `talks` of those who are called or
-    visited answer there, and the others refuse. `dissatisfied` of the answers are bad. `fails` of the messages do not
-    arrive. A message is accepted within `seconds`; somebody on the list is called within `minutes` of working time.
+    `answers` of those who get a first message answer it, half as many a reminder. Everybody who is called or visited is
+    spoken to: `talks` of them answer then, `refuses` of the others refuse, the rest talk and answer nothing.
+    `dissatisfied` of the answers are bad. `fails` of the messages do not arrive. A message is accepted within
+    `seconds`; somebody on the list is called within `minutes` of working time.
     """
 
     seed: str = "1"
     answers: float = 0.3
     talks: float = 0.7
+    refuses: float = 0.0
     dissatisfied: float = 0.12
     fails: float = 0.0
     seconds: float = 20.0
@@ -74,12 +76,15 @@ def _message(
 
 def _talk(conduct: Conduct, about: tuple[str | int, ...], dossier: Dossier, now: datetime) -> Iterable[Reply]:
     yield Reply(now, "listed")
-    talks = _draw(conduct, "talks", about) < conduct.talks
     minutes = 1 + conduct.minutes * _draw(conduct, "minutes", about)
     at = _talk_at(dossier, now, timedelta(seconds=round(60 * minutes)))
-    if talks:
-        yield Reply(at, "delivered")
-    yield Reply(at, "answered" if talks else "refused")
+    answers = _draw(conduct, "talks", about) < conduct.talks
+    if not answers and _draw(conduct, "refuses", about) < conduct.refuses:
+        yield Reply(at, "refused")
+        return
+    yield Reply(at, "delivered")
+    if answers:
+        yield Reply(at, "answered")
 
 
 def _talk_at(dossier: Dossier, now: datetime, wait: timedelta) -> datetime:

@@ -16,7 +16,8 @@ from services.contracts.quantities import Rate
 HOURS = (1, 2, 4, 8, 12, 24, 48, 72, 120, 240)
 """Ends of the classes by which times to the first contact are shown, in hours."""
 
-_TALKS = frozenset({"call", "visit"})
+_IN_PERSON = frozenset({"call", "visit"})
+_TALKED = frozenset({"delivered", "refused"})
 _OUTGOING = frozenset({"said", "accepted", "failed"})
 
 
@@ -124,7 +125,7 @@ def _work(deed: Deed) -> str:
     """What a deed costs: a message, a talk on the telephone or on site; or nothing."""
     if deed.what in ("accepted", "failed"):
         return "message"
-    return deed.channel if deed.channel in _TALKS and deed.what in ("answered", "refused") else "nothing"
+    return deed.channel if deed.channel in _IN_PERSON and deed.what in _TALKED else "nothing"
 
 
 def contact_of(dossier: Dossier) -> datetime | None:
@@ -175,7 +176,7 @@ def in_quiet_time(world: World) -> int:
 
 
 def _disturbs(deed: Deed) -> bool:
-    return deed.what in _OUTGOING or (deed.channel in _TALKS and deed.what in ("answered", "refused"))
+    return deed.what in _OUTGOING or (deed.channel in _IN_PERSON and deed.what in _TALKED)
 
 
 def _is_quiet(dossier: Dossier, at: datetime) -> bool:

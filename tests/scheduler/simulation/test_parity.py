@@ -25,7 +25,7 @@ from tests.scheduler.rules import policy
 from tests.scheduler.simulation.cast import events
 
 CLOSINGS = 300
-CONDUCT = Conduct(seed="parity", answers=0.35, talks=0.6, dissatisfied=0.4, fails=0.15)
+CONDUCT = Conduct(seed="parity", answers=0.35, talks=0.6, refuses=0.5, dissatisfied=0.4, fails=0.15)
 POLICY = policy(
     limit="2 in 10 days",
     share="90%",
