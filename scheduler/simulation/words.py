@@ -1,0 +1,27 @@
+"""The ledger's words in Chinese."""
+
+WORDS: dict[str, str] = {
+    "ticket closed": "工单关闭",
+    "project started": "项目启动",
+    "project accepted": "项目验收",
+    "goods delivered": "产品交付",
+    "service delivered": "服务交付",
+    "repair done": "维修完成",
+    "complaint handled": "投诉处理",
+    "case closed": "问题关闭",
+    "calendar": "日历计划",
+    "again": "再次调查",
+    "survey": "调查",
+    "skip": "不调查",
+    "matched": "符合规则",
+    "guaranteed": "为保证回访率",
+    "by_hand": "人工决定",
+    "no_policy": "无生效制度",
+    "filtered_out": "不符合任何调查",
+    "too_late": "已过时限",
+    "not_sampled": "未抽中",
+    "no_contact": "无联系方式",
+    "staff": "内部人员",
+    "opted_out": "已拒绝调查",
+    "person_limit": "个人次数限额",
+}
