@@ -20,6 +20,8 @@ LANGUAGES: dict[Locale, str] = {"zh": "zh-CN", "en": "en"}
 _PLACEHOLDER = re.compile(r"\{(brand|" + "|".join(PLACES) + r")\}")
 _CHINESE = frozenset({"CN", "HK", "MO", "TW"})
 _FEW = 5
+_GREETED = "您好！"
+"""How a questionnaire's purpose begins as a rule, since it opens the page; a mail has its own greeting."""
 _MONTHS = (
     "January",
     "February",
@@ -92,6 +94,7 @@ _TEXTS: dict[tuple[Kind, Locale], tuple[str, ...]] = {
         "【{brand}】提醒：{noun}还等您评价，也可在页内谢绝：{link}",
         "【{brand}】提醒：请您评价我们的服务，页内可谢绝：{link}",
         "【{brand}】提醒：请评价，可谢绝：{link}",
+        "【{brand}】提醒评价，可谢绝：{link}",
     ),
     ("reminder", "en"): (
         "{brand}: a reminder about {noun}. Answer or decline: {link}",
@@ -150,7 +153,8 @@ def compose_letter(
         subject, paragraphs = own.subject.say(locale), own.text.say(locale).strip().split("\n\n")
     else:
         subject = (_REMINDER.say(locale) if kind == "reminder" else "") + matter.subject.say(locale)
-        paragraphs = ["{greeting}", *_opening(kind, matter, locale), asked.purpose.say(locale)]
+        purpose = asked.purpose.say(locale).removeprefix(_GREETED)
+        paragraphs = ["{greeting}", *_opening(kind, matter, locale), purpose]
     item = asked.overall if whole else None
     choices = _choices(item, locale)
     return Letter(
