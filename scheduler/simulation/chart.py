@@ -47,12 +47,10 @@ def columns(values: Sequence[tuple[str, float]], width: int = WIDTH) -> Chart:
     return _drawn(values, [(place, name) for place, (name, _) in enumerate(values)], 0.25, width)
 
 
-def days(counted: Iterable[tuple[date, int]]) -> Chart:
-    """One bar for each day from the first to the last, with the months below."""
+def days(counted: Iterable[tuple[date, int]], first: date, last: date) -> Chart:
+    """One bar for each day of [first, last] and of what lies beyond, with the months below."""
     known = dict(counted)
-    first, last = min(known, default=None), max(known, default=None)
-    if first is None or last is None:
-        return _drawn((), (), 0, WIDTH)
+    first, last = min((first, *known)), max((last, *known))
     every = [first + number * _DAY for number in range((last - first).days + 1)]
     months = [(place, f"{day:%Y-%m}") for place, day in enumerate(every) if day.day == 1]
     apart = ceil(len(months) / 7) or 1

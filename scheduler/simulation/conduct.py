@@ -29,7 +29,7 @@ class Conduct(NamedTuple):
     `answers` of those who get a first message answer it, half as many a reminder. Everybody who is called or visited is
     spoken to: `talks` of them answer then, `refuses` of the others refuse, the rest talk and answer nothing.
     `dissatisfied` of the answers are bad. `fails` of the messages do not arrive. A message is accepted within
-    `seconds`; somebody on the list is called within `minutes` of working time.
+    `seconds`; somebody on the list is called within `minutes` of working time, and visited in half of the time left.
     """
 
     seed: str = "1"
@@ -55,7 +55,7 @@ def replies(conduct: Conduct, dossier: Dossier, step: PlannedStep, now: datetime
     about = (*dossier.closing[:3], dossier.rule.title, step.number)
     if step.channel in _MESSAGES:
         return _message(conduct, about, dossier, step, now)
-    return _talk(conduct, about, dossier, now)
+    return _talk(conduct, about, dossier, step, now)
 
 
 def _message(
@@ -74,10 +74,12 @@ def _message(
         yield Reply(accepted_at + _SOON + timedelta(seconds=round(waits)), "answered")
 
 
-def _talk(conduct: Conduct, about: tuple[str | int, ...], dossier: Dossier, now: datetime) -> Iterable[Reply]:
+def _talk(
+    conduct: Conduct, about: tuple[str | int, ...], dossier: Dossier, step: PlannedStep, now: datetime
+) -> Iterable[Reply]:
     yield Reply(now, "listed")
-    minutes = 1 + conduct.minutes * _draw(conduct, "minutes", about)
-    at = _talk_at(dossier, now, timedelta(seconds=round(60 * minutes)))
+    wait = _SOON + _draw(conduct, "minutes", about) * _longest_wait(conduct, dossier, step, now)
+    at = _talk_at(dossier, now, timedelta(seconds=round(wait.total_seconds())))
     answers = _draw(conduct, "talks", about) < conduct.talks
     if not answers and _draw(conduct, "refuses", about) < conduct.refuses:
         yield Reply(at, "refused")
@@ -85,6 +87,14 @@ def _talk(conduct: Conduct, about: tuple[str | int, ...], dossier: Dossier, now:
     yield Reply(at, "delivered")
     if answers:
         yield Reply(at, "answered")
+
+
+def _longest_wait(conduct: Conduct, dossier: Dossier, step: PlannedStep, now: datetime) -> timedelta:
+    """Calls are made one after the other, visits over half of the time that is left for them."""
+    if step.channel != "visit":
+        return timedelta(minutes=conduct.minutes)
+    survey = dossier.survey
+    return max(timedelta(0), (survey.expires_at if survey.contacted_at else survey.promised_by) - now) / 2
 
 
 def _talk_at(dossier: Dossier, now: datetime, wait: timedelta) -> datetime:

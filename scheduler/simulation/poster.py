@@ -10,7 +10,7 @@ from scheduler.simulation.plan_tally import Share
 
 OFTEN = 15
 """From how many surveys on people are shown together."""
-_WIDE, _HALF = 160, 460
+_WIDE, _HALF = 90, 460
 
 
 class Meter(NamedTuple):
@@ -35,13 +35,14 @@ class Poster(NamedTuple):
 
 def poster(outcome: Outcome) -> Poster:
     """The charts of an outcome."""
-    by_kind = {load.kind: load.days for load in outcome.days}
+    first, last = outcome.start.date(), outcome.end.date()
+    by_kind = {load.kind: days(load.days, first, last) for load in outcome.days}
     return Poster(
-        surveys=days(by_kind["survey"]),
+        surveys=by_kind["survey"],
         contact=columns(outcome.first_contact.by_hours, _HALF),
         people=columns(_people(outcome.per_person.people), _HALF),
-        calls=days(by_kind["call"]),
-        visits=days(by_kind["visit"]),
+        calls=by_kind["call"],
+        visits=by_kind["visit"],
     )
 
 

@@ -165,7 +165,7 @@ def _waited(dossier: Dossier) -> float | None:
 def _classes(hours: Sequence[float]) -> Iterator[tuple[str, int]]:
     low = 0.0
     for high in HOURS:
-        yield f"≤ {high}", sum(1 for each in hours if low < each <= high or (low == 0 and each <= 0))
+        yield f"{high}", sum(1 for each in hours if low < each <= high or (low == 0 and each <= 0))
         low = high
     yield f"> {HOURS[-1]}", sum(1 for each in hours if each > HOURS[-1])
 
