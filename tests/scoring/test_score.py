@@ -11,6 +11,7 @@ from scoring.score import (
     ces,
     count,
     dimensions,
+    item_weights,
     judge,
     nps,
     option_total,
@@ -206,3 +207,31 @@ def test_percent_does_not_depend_on_how_often_everybody_is_counted(table: list[V
 @given(RATINGS)
 def test_with_equal_weights_percent_and_sum_agree_for_one_respondent(values: Values) -> None:
     assert judge(TEN_BANDS, values, by("percent")).score == pytest.approx(judge(TEN_BANDS, values, by("sum")).score)
+
+
+def test_in_a_tree_items_weigh_by_their_branch_and_loose_ones_nothing() -> None:
+    asked = questionnaire(
+        scale("overall", overall=True),
+        scale("quick", dimension="speed", weight=2),
+        scale("prompt", dimension="speed"),
+        scale("kind", dimension="manner"),
+        scale("cheap", dimension="price"),
+    )
+    nodes = {
+        "service": Dimension(
+            title=words("service"), weight=3, under={"speed": node("speed"), "manner": node("manner"), "x": node("x")}
+        ),
+        "price": node("price"),
+    }
+    found = item_weights(asked.items, nodes)
+    assert found == {
+        "overall": 0,
+        "quick": pytest.approx(3 / 4 / 2 * 2 / 3),
+        "prompt": pytest.approx(3 / 4 / 2 / 3),
+        "kind": pytest.approx(3 / 4 / 2),
+        "cheap": pytest.approx(1 / 4),
+    }
+    values = {"overall": 1, "quick": 5, "prompt": 2, "kind": 4, "cheap": 3}
+    leaves = dimensions((item, {values[item.id]: 1}) for item in asked.items)
+    assert judge(asked, values, by("percent"), nodes).score == pytest.approx(tree_total(nodes, tree(nodes, leaves)))
+    assert judge(asked, {"overall": 1}, by("percent"), nodes) == (20, False)
