@@ -57,6 +57,7 @@ async def test_an_old_secret_is_valid_for_its_overlap_and_sealed_at_rest(house: 
     ("name", "mapping", "scheme", "timezone", "secret", "word"),
     [
         ("Erp", "generic", None, "UTC", SECRET, "no name"),
+        ("plan", "generic", None, "UTC", SECRET, "our own"),
         ("erp", "sap", None, "UTC", SECRET, "no mapping"),
         ("erp", "generic", "morse", "UTC", SECRET, "no scheme"),
         ("erp", "generic", None, "Asia/NoWhere", SECRET, "time zone"),
