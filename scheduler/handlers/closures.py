@@ -47,8 +47,13 @@ async def take_occasions(house: House, transaction: Transaction, events: Sequenc
 
 
 async def consider(transaction: Transaction, heard: Mapping[Key, Closing]) -> list[Entry]:
-    """Enters into the ledger what was heard: decides on what is new, and anew where it tells more."""
+    """Enters into the ledger what was heard: decides on what is new, and anew where it tells more.
+
+    Raises `Unavailable` before the first policy is installed: then nothing is decided.
+    """
     rules = await rules_in_force(transaction)
+    if not rules and not await store.list_policies(transaction):
+        raise Unavailable("no policy is installed yet")
     known = await store.find_closures(transaction, {key[:2] for key in heard})
     register = await find_register(transaction, heard.values())
     told = _told(rules, heard, known, register)
@@ -158,10 +163,8 @@ async def find_people(
 
 
 async def rules_in_force(transaction: Transaction) -> list[Rule]:
-    """The rules that apply now. Raises `Unavailable` before the first policy is installed: then nothing is decided."""
+    """The rules that apply now."""
     rows = await store.find_policies_in_force(transaction)
-    if not rows and not await store.list_policies(transaction):
-        raise Unavailable("no policy is installed yet")
     return [rule for row in rows for rule in rules_of(row["policy"], row["version"], row["document"])]
 
 

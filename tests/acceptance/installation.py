@@ -34,9 +34,10 @@ def eventually(look: Callable[[], Found | None], what: str, seconds: float = PAT
 class Installation:
     """A running `huifang up` on a folder and a port of its own."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, **settings: str) -> None:
         self.folder = folder
         self._arguments = arguments
+        self._settings = settings
         self._port = _free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -49,7 +50,7 @@ class Installation:
             self._process = subprocess.Popen(
                 [*command, *self._arguments],
                 cwd=ROOT,
-                env={**os.environ, "LANG": "en_US.UTF-8"},
+                env={**os.environ, "LANG": "en_US.UTF-8", **self._settings},
                 stdout=output,
                 stderr=output,
             )
@@ -102,9 +103,9 @@ class Installation:
 
 
 @contextmanager
-def installation(folder: Path, *arguments: str) -> Iterator[Installation]:
-    """A started installation, stopped at the end."""
-    running = Installation(folder, *arguments)
+def installation(folder: Path, *arguments: str, **settings: str) -> Iterator[Installation]:
+    """A started installation with these settings in its environment, stopped at the end."""
+    running = Installation(folder, *arguments, **settings)
     running.start()
     try:
         yield running
