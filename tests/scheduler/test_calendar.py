@@ -133,6 +133,24 @@ def test_working_hours_counted_forth_and_back_meet_at_working_time(at: datetime,
     assert calendar.before(calendar.after(at, span), span) == calendar.working_from(at)
 
 
+@pytest.mark.parametrize(
+    ("at", "zone", "expected"),
+    [
+        ("2026-03-02 10:00", None, "2026-03-02 10:00"),
+        ("2026-03-02 19:00", None, "2026-03-03 09:00"),  # not quiet yet, but nobody works any more
+        ("2026-03-06 19:00", None, "2026-03-09 09:00"),
+        ("2026-03-02 10:00", "Europe/Berlin", "2026-03-02 15:30"),  # 8:30 there
+        ("2026-03-30 10:00", "Europe/Berlin", "2026-03-30 14:30"),  # in summer time
+        ("2026-03-02 10:00", "America/New_York", "2026-03-03 09:00"),  # 20:00 there
+        ("2026-03-02 10:00", "America/Sao_Paulo", "2026-03-02 19:30"),  # 8:30 there: the two days never meet
+    ],
+)
+def test_people_are_called_when_the_company_works_and_they_are_not_at_rest(
+    at: str, zone: str | None, expected: str
+) -> None:
+    assert almanac().in_person_from(shanghai(at), zone_of(zone)) == shanghai(expected)
+
+
 def test_the_latest_working_moment_lies_before_the_limit() -> None:
     calendar = almanac()
     limit, low = shanghai("2026-03-08 10:00"), shanghai("2026-03-06 09:00")
