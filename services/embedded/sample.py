@@ -12,7 +12,8 @@ import structlog
 
 from services.clock import Clock
 from services.embedded.folder import Folder, write_whole
-from services.embedded.sample_story import STORY, Registration, Report, Step
+from services.embedded.sample_register import register
+from services.embedded.sample_story import STORY, Import, Registration, Report, Step
 from services.embedded.sample_systems import Delivery, sign, tell
 from services.identifiers import uuid7
 
@@ -64,13 +65,24 @@ class Player:
 
     async def _told(self, step: Step) -> bool:
         try:
-            answer = await (self._register(step) if isinstance(step, Registration) else self._report(step))
+            answer = await self._tell(step)
         except httpx.HTTPError as error:
             log.warning("sample_step_unheard", error=str(error) or type(error).__name__)
             return False
         if answer.is_client_error:
             log.error("sample_step_refused", status=answer.status_code, answer=answer.text[:300])
         return not answer.is_server_error
+
+    async def _tell(self, step: Step) -> httpx.Response:
+        match step:
+            case Registration():
+                return await self._register(step)
+            case Import():
+                table = register(self._clock.now().date())
+                headers = {"content-type": "text/csv"}
+                return await self._client.post("/v1/customers/import", content=table, headers=headers)
+            case Report():
+                return await self._report(step)
 
     async def _register(self, step: Registration) -> httpx.Response:
         person = step.person

@@ -28,7 +28,14 @@ class Registration:
     person: Customer
 
 
-Step = Report | Registration
+@dataclass(frozen=True, slots=True)
+class Import:
+    """So long after the beginning, the register of customers is imported."""
+
+    after: timedelta
+
+
+Step = Report | Registration | Import
 
 _WANG = Customer("712020:wang", "王晓明", "zh-CN", "星河物流", email="wang.xiaoming@example.cn")
 _LIN = Customer("712020:lin", "林若溪", "zh-CN", "星河物流", email="lin.ruoxi@example.cn")
@@ -79,6 +86,8 @@ STORY: Sequence[Step] = (
         Registration(hours(0), source, person)
         for person, source in ((_PRIYA, "servicenow"), (_LIU, "zendesk"), (_ZHAO, "zendesk"), (_CLAIRE, "glpi"))
     ),
+    # Who the customers are, and which of their people agreed to be asked every quarter.
+    Import(hours(0)),
     Report(hours(0.1), _VPN),
     Report(hours(0.2), _OUTLOOK),
     # Resolved, and closed a little later: one closure, one survey.

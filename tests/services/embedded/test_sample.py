@@ -10,13 +10,16 @@ import httpx
 import pytest
 
 from ingest.contact import refused, takes_sms
+from ingest.customer import examine
 from ingest.payload import parse
 from ingest.signature import SignatureError, verify
 from ingest.store import load_mappings
 from services.clock import DrivenClock
+from services.contracts.customer_file import CustomerFile, read_customers
 from services.contracts.tickets import Requester
 from services.embedded.folder import SOURCES
 from services.embedded.sample import Player
+from services.embedded.sample_register import register
 from services.embedded.sample_story import STORY, Registration, Report
 from services.embedded.sample_systems import Customer, Delivery, sign, tell
 from tests.services.waiting import until
@@ -28,8 +31,12 @@ REGISTERED = {step.person.id: step for step in STORY if isinstance(step, Registr
 
 
 def customers() -> list[Customer]:
-    found = [step.ticket.customer if isinstance(step, Report) else step.person for step in STORY]
-    return list(dict.fromkeys(found))
+    told = [step.ticket.customer for step in REPORTS] + [step.person for step in REGISTERED.values()]
+    return list(dict.fromkeys(told))
+
+
+def listed() -> CustomerFile:
+    return read_customers(register(NOW.date()))
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -60,11 +67,26 @@ def test_the_front_door_understands_every_report(report: Report) -> None:
         assert bool(reachable) != (ticket.customer.id in REGISTERED)
 
 
+def test_the_register_is_read_without_a_word() -> None:
+    file = listed()
+    assert examine(file, "CN") == []
+    assert (file.notes, file.unknown) == ((), ())
+    assert all(customer.people for customer in file.customers)
+
+
+def test_the_register_knows_the_customers_of_the_tickets_and_nobody_twice() -> None:
+    assert {each.customer for each in listed().customers} == {person.organisation for person in customers()}
+    told = {person.email for person in customers() if person.email}
+    assert told.isdisjoint(person.requester.email for each in listed().customers for person in each.people)
+
+
 def test_everybody_is_at_an_example_domain_or_has_a_number_reserved_for_fiction() -> None:
-    for person in customers():
-        assert person.email is None or re.fullmatch(r"[a-z.]+@example\.(com|cn)", person.email)
-        # Ofcom keeps 07700 900000 to 900999 free for drama.
-        assert person.phone is None or re.fullmatch(r"\+447700900\d{3}", person.phone)
+    listed_people = [person.requester for each in listed().customers for person in each.people]
+    emails = [person.email for person in customers()] + [person.email for person in listed_people]
+    phones = [person.phone for person in customers()] + [person.phone for person in listed_people]
+    assert all(re.fullmatch(r"[a-z.]+@example\.(com|cn)", email) for email in emails if email)
+    # Ofcom keeps 07700 900000 to 900999 free for drama.
+    assert all(re.fullmatch(r"\+447700900\d{3}", phone) for phone in phones if phone)
 
 
 def test_everybody_can_be_reached_as_the_story_wants() -> None:
