@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from services.auth import Role
+from services.contracts.surveys import Respondent
 from tests.scoring.api.reading import SHORT, answer, get, scored
 from tests.scoring.questionnaires import policy
 from tests.scoring.stage import Stage, approved
@@ -109,3 +110,109 @@ async def test_agents_see_figures_of_groups(short: Stage) -> None:
 )
 async def test_unknown_groups_and_methods_are_refused(short: Stage, params: dict[str, Any]) -> None:
     assert (await get(short, "/v1/scores", **params)).status_code == 422
+
+
+async def test_figures_go_by_the_policys_own_rules(stage: Stage) -> None:
+    rules = {"method": "rate", "target": 90, "period": "year", "return_rate": {"floor": "80%", "per": 5, "minus": 1}}
+    await stage.hear(approved(policy(SHORT, policy="short", scores=rules)))
+    for number in range(8):
+        await answer(stage, {"overall": "5" if number else "2", "speed": "4"})
+    for _ in range(8):
+        await stage.open(policy="short")
+    year: dict[str, Any] = {"from": "2026-01-01T00:00:00+08:00", "to": "2027-01-01T00:00:00+08:00"}
+    found = (await scored(stage, **year))["total"]
+    assert (found["method"], found["before_return_rate"], found["value"]) == ("rate", 87.5, 81.5)
+    assert (found["return_rate"], found["response_rate"], found["valid"]) == (50, 50, 8)
+    assert (found["target"], found["target_period"], found["target_reached"]) == (90, "year", False)
+    assert found["band"] == {"zh": "非常满意", "en": "Very satisfied"}
+    other = (await scored(stage, method="mean", **year))["total"]
+    assert (other["method"], other["target"], other["band"], other["before_return_rate"]) == ("mean", None, None, None)
+    by_year = (await scored(stage, group="year"))["items"]
+    assert [(each["key"], each["target_reached"]) for each in by_year] == [("2026", False)]
+
+
+async def test_the_latest_version_of_a_policy_judges_what_all_of_them_asked(stage: Stage) -> None:
+    for version, target in ((1, 70), (2, 95)):
+        await stage.hear(approved(policy(SHORT, policy="short", scores={"target": target}), version))
+        for _ in range(3):
+            await answer(stage, version=version)
+    found = (await scored(stage, group="year"))["items"][0]
+    assert (found["n"], found["value"], found["target"], found["target_reached"]) == (6, 90, 95, False)
+
+
+async def test_void_suspect_and_valid_stand_beside_each_figure(short: Stage) -> None:
+    surveys = [await answer(short) for _ in range(8)]
+    await answer(short, {"overall": "1"})
+    async with short.house.database.transaction("scoring") as transaction:
+        await transaction.execute("update scoring.response set validity = 'void' where survey = $1", surveys[0])
+    found = (await scored(short))["total"]
+    assert [found[name] for name in ("n", "valid", "suspect", "void", "asked", "answered")] == [7, 7, 1, 1, 9, 8]
+    assert (found["response_rate"], found["return_rate"]) == (pytest.approx(800 / 9), pytest.approx(700 / 9))
+
+
+@pytest.mark.parametrize(
+    ("group", "keys"),
+    [
+        ("project", ["P-1", "P-2"]),
+        ("region", ["east"]),
+        ("role", ["leader", "user"]),
+        ("segment", ["new"]),
+        ("tier", ["core"]),
+        ("served_by", ["park"]),
+        ("kind", ["organisation"]),
+        ("policy", ["short"]),
+        ("channel", ["self"]),
+        ("week", ["2026-W10"]),
+        ("quarter", ["2026-Q1"]),
+        ("year", ["2026"]),
+        ("agent", [None]),
+    ],
+)
+async def test_groups_of_the_register_and_of_the_calendar(short: Stage, group: str, keys: list[str | None]) -> None:
+    for number in range(10):
+        who = Respondent(
+            roles=("leader" if number % 2 else "user", "buyer"), segments=("new", "large"), tier="core",
+            served_by="park", kind="organisation",
+        )  # fmt: skip
+        await answer(short, respondent=who, project=f"P-{1 + number % 2}", region="east")
+    found = await scored(short, group=group)
+    assert [each["key"] for each in found["items"]] == keys
+    assert [each["n"] for each in found["items"]] == [10 // len(keys)] * len(keys)
+    assert found["items"][0]["asked"] == (None if group == "channel" else 10 // len(keys))
+
+
+async def test_an_unequal_sample_is_weighted_back(short: Stage) -> None:
+    for stratum, population, size, mark in (("core", 20, 10, "5"), ("rest", 180, 6, "2")):
+        who = Respondent(stratum=f"short/incident/2026/{stratum}", population=population)
+        for _ in range(size):
+            await answer(short, {"overall": mark, "speed": mark}, respondent=who)
+    found = (await scored(short, method="percent"))["total"]
+    assert (found["n"], found["weighted"]) == (16, True)
+    assert found["value"] == pytest.approx((20 * 100 + 180 * 40) / 200)
+    assert (await scored(short, method="rate"))["total"]["value"] == pytest.approx(10)
+
+
+async def test_details_are_told_when_asked_for_and_never_of_a_hidden_group(short: Stage) -> None:
+    for group, size in (("desk", 6), ("field", 2), ("network", 9)):
+        for _ in range(size):
+            await answer(short, group=group)
+    bare = await scored(short, group="group")
+    assert {each["items"] for each in bare["items"]} == {None}
+    desk, field, network = (await scored(short, group="group", detail=True))["items"]
+    assert desk["items"] is field["items"] is desk["dimensions"] is None
+    assert [(each["item"], each["mean"], each["counts"]["5"]) for each in network["items"]] == [
+        ("overall", 5, 9),
+        ("speed", 4, 0),
+    ]
+    assert network["dimensions"] == []
+
+
+async def test_figures_of_one_policy_leave_out_those_of_another(short: Stage) -> None:
+    await short.hear(approved(policy(SHORT, policy="other")))
+    for name in ("short", "other"):
+        for _ in range(5):
+            survey = await short.open(policy=name)
+            await short.send(survey, {"overall": "5" if name == "short" else "1", "speed": "4"})
+    assert (await scored(short, policy="short", method="rate"))["total"]["value"] == 100
+    assert (await scored(short, policy="other", method="rate"))["total"]["value"] == 0
+    assert (await scored(short, policy="none"))["items"] == []
