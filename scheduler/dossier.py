@@ -114,6 +114,7 @@ def due(dossier: Dossier, step: PlannedStep, due_at: datetime) -> SurveyDue:
         items=survey.items,
         owner=survey.owner,
         respondent=survey.respondent,
+        again=closing.closure if closing.on == AGAIN else 0,
     )
 
 

@@ -57,7 +57,8 @@ class SurveyDue(Event, frozen=True, kw_only=True, omit_defaults=True):
     must have happened; `expires_at` when the page closes. `items` are those of the questionnaire that are asked (none
     named: all). `owner` is who of the survey's issuer owes it (a project's manager, a customer's owner), by his id.
     `source`, `ticket` and `closure` are empty where no ticket or occasion is asked about; `facts` still name the
-    customer, project and region of the register.
+    customer, project and region of the register. `again` counts how often the person is asked again because of an
+    answer: 0 the first time.
     """
 
     TYPE = "huifang.survey.due.v1"
@@ -82,6 +83,7 @@ class SurveyDue(Event, frozen=True, kw_only=True, omit_defaults=True):
     items: tuple[str, ...] = ()
     owner: str | None = None
     respondent: Respondent = Respondent()
+    again: int = 0
 
     @property
     def subject(self) -> str:

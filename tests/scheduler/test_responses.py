@@ -75,7 +75,7 @@ async def test_dissatisfied_items_are_asked_again_on_the_next_months_first_worki
     assert isinstance(ended, SurveyEnded)
     assert await asking.dues(APRIL + 2 * HOUR - timedelta(seconds=1)) == []
     (due,) = await asking.dues(APRIL + 2 * HOUR)
-    assert due.items == ("speed", "comment")
+    assert (due.items, due.again) == (("speed", "comment"), 1)
     assert (due.source, due.ticket, due.closure, due.closed_at) == (None, None, None, None)
     assert (due.contact, due.facts, due.questionnaire) == (ANNA, first.facts, "incident")
     assert due.promised_by == APRIL + 2 * DAY
@@ -127,7 +127,7 @@ async def test_a_chain_ends_with_satisfaction_or_with_its_times(asking: Desk) ->
     (second,) = await asking.dues(APRIL + 2 * HOUR)
     await asking.hear(answer(second.survey, APRIL + DAY, {"overall": 2}, satisfied=False))
     (third,) = await asking.dues(datetime(2026, 5, 6, 3, tzinfo=UTC))  # May begins after its holiday, at 9:00
-    assert third.items == ("overall", "comment")
+    assert (third.items, third.again) == (("overall", "comment"), 2)
     await asking.hear(answer(third.survey, third.due_at + DAY, {"overall": 1}, satisfied=False))
     assert await verdicts(asking, first.survey) == [(1, "survey", "matched"), (2, "survey", "matched")]
     assert await asking.dues(30 * DAY) == []

@@ -115,6 +115,7 @@ DUE = SurveyDue(
         stratum="service-desk/yearly/2026/core",
         population=120,
     ),
+    again=1,
 )
 GIVEN = ResponseGiven(
     response=UUID("019cab2c-0000-7000-8000-000000000003"),
