@@ -18,7 +18,7 @@ class Remark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What a trial comes to. Moments are in UTC, days in the company's zone.
+    """What a trial comes to. Moments and days are in the company's zone.
 
     `again` are surveys that follow from an answer; `grades` the customers of each grade, by the last grading.
     """

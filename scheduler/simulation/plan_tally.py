@@ -57,15 +57,15 @@ def plans(rounds: Rounds) -> tuple[PlanFigures, ...]:
 
 
 def _plan(rounds: Rounds, plan: Plan) -> PlanFigures:
-    results = list(rounds.results(plan))
+    results, zone = list(rounds.results(plan)), rounds.world.almanac.zone
     return PlanFigures(
         survey=plan.wave.survey,
         term=plan.wave.term.key,
-        draw_from=plan.wave.draw_from,
-        ready_by=plan.wave.ready_by,
-        drawn_at=plan.drawn_at,
-        approved_at=plan.approved_at,
-        opens=plan.wave.opens,
+        draw_from=plan.wave.draw_from.astimezone(zone),
+        ready_by=plan.wave.ready_by.astimezone(zone),
+        drawn_at=plan.drawn_at.astimezone(zone),
+        approved_at=plan.approved_at.astimezone(zone),
+        opens=plan.wave.opens.astimezone(zone),
         ready=plan.standing == "ready",
         population=len(plan.drawn) + len(plan.draft.unreachable),
         unreachable=len(plan.draft.unreachable),

@@ -72,8 +72,8 @@ def outcome_of(play: Play) -> Outcome:
     outcome = Outcome(
         policy=trial.policy.policy,
         title={"zh": title.zh, "en": title.en},
-        start=trial.start,
-        end=trial.end,
+        start=trial.start.astimezone(world.almanac.zone),
+        end=trial.end.astimezone(world.almanac.zone),
         conduct={**trial.conduct._asdict(), "patience": trial.conduct.patience.total_seconds()},
         tickets=len({closing[:2] for closing in closings if closing.on == TICKET}),
         occasions=len({closing[:2] for closing in closings if closing.on not in (TICKET, CALENDAR, AGAIN)}),
