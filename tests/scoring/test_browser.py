@@ -10,7 +10,8 @@ import uvicorn
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 from scoring.palette import contrast
-from tests.scoring.questionnaires import policy
+from services.contracts.questionnaire import Locale
+from tests.scoring.questionnaires import policy, questionnaire, scale, text, words, yesno
 from tests.scoring.stage import Stage, approved
 from tests.scoring.test_pages import PACKS
 from tests.services.waiting import until
@@ -184,6 +185,58 @@ async def test_a_screen_reader_hears_every_question_with_its_answers(
     for landmark in ("banner", "main"):
         await expect(page.get_by_role(landmark)).to_have_count(1)
     await expect(page.get_by_role("heading", level=1)).to_have_count(1)
+
+
+TOLD = questionnaire(
+    scale("effort", "ces", help=words("Think of the last call."), ends={"worst": words("hard"), "best": words("easy")}),
+    yesno("eats", required=True),
+    scale("taste", "faces", required=True, na=True, ask_when={"eats": (True,)}),
+    text("comment", help=words("In your own words.")),
+)
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize("locale", ["zh", "en"])
+async def test_everything_that_the_language_says_is_on_the_page(
+    stage: Stage, address: str, browser: Browser, viewport: Any, locale: Locale
+) -> None:
+    told = TOLD.model_copy(update={"thanks": words("See you.")})
+    await stage.hear(approved(policy(told), 3))
+    link = f"{address}{stage.link(await stage.open(version=3))}?lang={locale}"
+    page, complaints = await open_page(browser, link, viewport, script=False)
+    effort = page.get_by_role("group", name=words("How was effort?").say(locale), exact=True)
+    ends = f"{words('hard').say(locale)} 7 · {words('easy').say(locale)}"
+    await expect(effort).to_have_accessible_description(f"{words('Think of the last call.').say(locale)} 1 · {ends}")
+    await expect(page.get_by_text(words("In your own words.").say(locale))).to_be_visible()
+    taste = page.locator("#f-taste")
+    await expect(taste).to_be_hidden()
+    await choose(page, "eats", "yes")
+    await expect(taste).to_be_visible()
+    await page.get_by_role("button").click()
+    await expect(page.get_by_role("alert").get_by_role("link")).to_have_count(1)
+    await expect(taste).to_be_visible()
+    await choose(page, "taste", "X")
+    await page.get_by_role("button").click()
+    await expect(page.get_by_text(words("See you.").say(locale))).to_be_visible()
+    assert all("422" in each for each in complaints)
+
+
+async def test_a_part_that_nobody_is_asked_has_no_title(stage: Stage, address: str, browser: Browser) -> None:
+    nodes = {each: {"title": words(each)} for each in ("house", "food")}
+    asked = questionnaire(
+        *(scale(f"h{number}", dimension="house") for number in range(4)),
+        yesno("eats"),
+        text("between"),
+        *(scale(f"e{number}", dimension="food", ask_when={"eats": (True,)}) for number in range(2)),
+    )
+    await stage.hear(approved(policy(asked, dimensions=nodes), 4))
+    page, _ = await open_page(browser, address + stage.link(await stage.open(version=4)), script=False)
+    await expect(page.get_by_role("region", name="house")).to_be_visible()
+    food = page.get_by_role("region", name="food")
+    await expect(food).to_be_hidden()
+    await choose(page, "eats", "yes")
+    await expect(food).to_be_visible()
+    await expect(food.get_by_role("heading", name="food")).to_be_visible()
 
 
 async def questionnaires(stage: Stage) -> list[tuple[str, UUID]]:

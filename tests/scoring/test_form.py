@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from scoring.form import Field, Look, conditions, control_id, fields
+from scoring.form import Field, Look, conditions, control_id, fields, sections, title_conditions
+from scoring.parts import Part
 from scoring.response import Answers, choices
 from services.contracts.questionnaire import Locale, Questionnaire
 from tests.scoring.questionnaires import EVERY_KIND, questionnaire, scale, text, words, yesno
@@ -127,3 +128,21 @@ def test_an_item_behind_a_hidden_one_is_hidden_too() -> None:
 def test_selectors_need_no_escaping() -> None:
     for needed in conditions(EVERY_KIND).values():
         assert all(re.fullmatch(r"#[a-z0-9_-]+:checked(,#[a-z0-9_-]+:checked)*", each) for each in needed)
+
+
+def test_a_part_is_hidden_when_all_its_items_are_asked_on_the_same_condition() -> None:
+    asked = questionnaire(
+        yesno("eats"),
+        scale("taste", ask_when={"eats": (True,)}),
+        scale("hygiene", ask_when={"eats": (True,)}),
+        scale("lift"),
+    )
+    _, *canteen, lift = asked.items
+    divided = [Part("food", words("Food"), tuple(canteen)), Part("house", words("House"), (lift,))]
+    assert title_conditions(divided, conditions(asked)) == {"food": ("#c-eats-0:checked",)}
+    assert title_conditions([Part("all", None, tuple(canteen))], conditions(asked)) == {}
+    drawn_fields = fields(asked, "zh", {}, {})
+    assert [(each.id, each.title, len(each.fields)) for each in sections(divided, drawn_fields, "zh")] == [
+        ("food", "Food（中）", 2),
+        ("house", "House（中）", 1),
+    ]

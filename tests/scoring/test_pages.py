@@ -220,3 +220,31 @@ async def test_every_control_has_its_label_and_every_group_its_question(stage: S
     assert len(re.findall("<textarea", page)) == len(re.findall('<label class="ask" for="t-', page))
     controls = re.findall(r'<input type="(?:radio|checkbox)"', page)
     assert len(controls) == len(re.findall(r'<label class="o"><input', page))
+
+
+async def test_a_page_asks_only_the_items_that_its_survey_names(stage: Stage) -> None:
+    survey = await stage.open(items=("speed", "price"))
+    page = await stage.look(survey)
+    assert re.findall(r'id="f-([a-z]+)"', page.text) == ["speed", "price", "comment"]
+    assert "Required" not in page.text
+    whole = await stage.look(await stage.open())
+    assert len(re.findall(r'id="f-([a-z]+)"', whole.text)) == len(EVERY_KIND.items)
+    assert (await stage.send(survey, {"speed": "2", "price": "high"})).status_code == 200
+    (given,) = await stage.said()
+    assert (given.values, given.score, given.satisfied, given.flags) == ({"speed": 2}, 40, False, ())
+
+
+async def test_items_stay_pinned_when_a_survey_comes_due_again(stage: Stage) -> None:
+    first = stage.due(items=("speed",))
+    await stage.hear(first, stage.due(survey=first.survey, step=1, kind="reminder", items=("speed",)))
+    await stage.hear(first)
+    (page,) = await stage.rows("page")
+    assert page["items"] == ["speed"]
+
+
+async def test_long_questionnaires_stand_under_the_titles_of_their_dimensions(stage: Stage) -> None:
+    (estate,) = [pack for pack in PACKS if pack.policy == "property-service"]
+    await stage.hear(approved(estate))
+    page = (await stage.look(await stage.open(policy=estate.policy, questionnaire="residents"), "?lang=zh")).text
+    assert re.findall(r'<h2 id="pt-[a-z]+">([^<]+)</h2>', page) == ["物业管理", "餐饮服务", "维修服务"]
+    assert page.count('<section class="part"') == page.count('aria-labelledby="pt-') == 3

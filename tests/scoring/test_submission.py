@@ -89,3 +89,19 @@ def test_circumstances_make_an_answer_suspect() -> None:
     assert version
     assert version.flags == ("too-fast", "duplicate", "staff-network", "scanner-suspect")
     assert version.validity == "suspect"
+
+
+def test_only_the_items_that_are_asked_count() -> None:
+    version = decided(page(items=("speed",)), {"speed": "9", "overall": "1"}).version
+    assert version
+    assert (version.answers, version.score, version.satisfied, version.flags) == ({"speed": 9}, 90, True, ())
+    assert decided(page(items=("overall",)), {"speed": "9"}).fate == "faulty"
+
+
+def test_a_policys_tree_scores_each_response() -> None:
+    tree = questionnaire(scale("a", dimension="warmth"), scale("b", dimension="depth"))
+    nodes = {name: {"title": {"zh": name, "en": name}} for name in ("warmth", "depth")}
+    rules = policy(tree, dimensions={"warmth": {**nodes["warmth"], "weight": 3}, "depth": nodes["depth"]})
+    version = decided(sent={"a": "5", "b": "1"}, rules=rules).version
+    assert version
+    assert version.score == pytest.approx((3 * 100 + 20) / 4)
