@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from scheduler import api
+from scheduler.handlers.plans import open_plans
 from scheduler.sample import draw
 from services.auth import Role, create_key
 from services.clock import DrivenClock
@@ -124,6 +125,29 @@ async def test_units_are_listed_page_by_page_with_draws_that_anybody_can_redo(
     assert set(progress.values()) == {"asked"}
     story = await office.read(f"/{plan}")
     assert (story["units"]["asked"], story["units"]["reached"], story["opened_at"]) == (14, 1, "2026-03-23T01:00:00Z")
+
+
+async def test_a_turn_is_read_and_left_out_by_hand_like_a_ticket_and_the_next_draw_takes_the_place(
+    house: House, clock: DrivenClock, office: Office, client: httpx.AsyncClient
+) -> None:
+    desk = await drawn(house, clock, {"approve": None})
+    await desk.at(OPENS - HOUR)
+    clock.set(OPENS)
+    await desk.tick(open_plans)
+    unit = (await desk.units(chosen=True))[0]
+    path = f"/v1/tickets/plan/{unit['ticket']}"
+    (decision,) = (await client.get(path)).json()["decisions"]
+    assert (decision["outcome"], decision["reason"], decision["rule"]) == ("survey", "matched", "test/incident")
+    by_hand = await client.post(f"{path}/skip", json={"reason": "in the middle of a dispute"})
+    assert by_hand.status_code == 200
+    dues = await desk.round()
+    asked = {due.facts.customer for due in dues}
+    (lost,) = [each for each in await desk.units(chosen=True) if each["lost_at"] is not None]
+    assert lost["customer"] == unit["customer"]
+    assert unit["customer"] not in asked
+    assert len(asked) == 14
+    again = await client.post(f"{path}/survey", json={"reason": "all is well again"})
+    assert again.status_code == 409
 
 
 async def test_a_plan_is_approved_once_by_somebody_who_may(house: House, clock: DrivenClock, office: Office) -> None:
