@@ -50,4 +50,4 @@ _OPERATIONS: Mapping[str, Mapping[str, Any]] = {
 async def open_room(house: House) -> AsyncIterator[Room]:
     """The survey pages, and what was answered on them."""
     pages = HotRoute("/s/{token}", SurveyPages(house).visit, ("GET", "HEAD", "POST"), _OPERATIONS)
-    yield Room(name="scoring", handlers=HANDLERS, ticks=TICKS, routers=(api.router,), routes=(pages,))
+    yield Room(name="scoring", handlers=HANDLERS, ticks=TICKS, routers=api.ROUTERS, routes=(pages,))

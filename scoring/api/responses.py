@@ -16,7 +16,7 @@ from services.contracts.responses import ResponseChannel, Validity
 from services.errors import Problem
 from services.web import PAGE_MOST, HouseOf, Page, decode_cursor, encode_cursor
 
-router = APIRouter()
+router = APIRouter(prefix="/v1", tags=["scoring"])
 
 READERS = (Role.quality, Role.manager, Role.auditor, Role.integration)
 SEE_COMMENTS = frozenset((Role.administrator, Role.quality, Role.manager))

@@ -25,7 +25,7 @@ from services.contracts.questionnaire import ScaleName, Words
 from services.database import Record
 from services.web import HouseOf
 
-router = APIRouter()
+router = APIRouter(prefix="/v1", tags=["scoring"])
 
 Group = Literal[
     "survey", "policy", "week", "month", "quarter", "year", "customer", "project", "region", "role", "agent", "group",
