@@ -93,7 +93,11 @@ async def put_contact(
     transaction: InTransaction,
     if_match: IfMatch = None,
 ) -> ContactShown:
-    """Enters a person into the register, or replaces his entry; tickets that waited for it are decided anew."""
+    """Enters a person into the register, or replaces his entry; tickets that waited for it are decided anew.
+
+    Roles, projects and consent that are not named stay as they are while he is with the same customer, so that an ITSM
+    that knows nothing of them takes no consent away.
+    """
     key = (source, blind(house, source, person))
     requester = Requester(id=key[1], **form.model_dump(exclude={"roles", "projects", "consent"}))
     _check(requester, house)
@@ -102,6 +106,9 @@ async def put_contact(
         raise Problem(409, "erased", "This person was erased; nothing about him is stored again.")
     before = await _entry(transaction, key)
     new = Registered(contact, requester.customer, 0, form.roles, form.projects, form.consent)
+    if before and before.customer == new.customer:
+        kept = {"roles", "projects", "consent"} - form.model_fields_set
+        new = new._replace(**{name: getattr(before, name) for name in kept})
     shown = await _show(house, transaction, new)
     is_same = before is not None and if_match is None and shown == await _show(house, transaction, before)
     version = before.version if before and is_same else await _write(transaction, key, new, before, if_match)

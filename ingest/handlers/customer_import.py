@@ -1,5 +1,6 @@
 """A file of customers is taken into the register, piece by piece in one transaction."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
@@ -30,7 +31,7 @@ from services.seal import Personal
 
 Item = TypeVar("Item")
 
-PIECE = 500
+PIECE = 200
 """So many customers are taken in at a time."""
 
 
@@ -58,7 +59,9 @@ async def import_customers(
     that waited for one of the people are said again by the sweep of the register.
     Raises `Unavailable` where somebody else changes the same entries at this moment.
     """
-    imported = Imported(file, examine(file, house.settings.phone_region), list(file.notes))
+    # A large file takes seconds: others are served meanwhile.
+    findings = await asyncio.to_thread(examine, file, house.settings.phone_region)
+    imported = Imported(file, findings, list(file.notes))
     if imported.findings:
         return imported
     changed: set[str] = set()

@@ -109,6 +109,19 @@ async def test_a_change_of_a_person_says_his_customers_again(house: House, clien
     assert sorted(said[3:]) == [("C-1", 0), ("C-2", 1)]
 
 
+async def test_an_itsm_that_knows_nothing_of_consent_takes_none_away(client: httpx.AsyncClient) -> None:
+    standing = {"roles": ["leader"], "projects": ["P-1"], "consent": ["email"]}
+    await client.put(CONTACT, json=EMILY | {"customer": "C-1"} | standing)
+    plain = EMILY | {"customer": "C-1", "name": "Emily Baker"}
+    changed = (await client.put(CONTACT, json=plain, headers={"if-match": "*"})).json()
+    assert changed["name"] == "Emily Baker"
+    assert {name: changed[name] for name in standing} == standing
+    none: dict[str, Any] = plain | {"consent": []}
+    assert (await client.put(CONTACT, json=none, headers={"if-match": "*"})).json()["consent"] == []
+    moved = plain | {"customer": "C-2"}
+    assert (await client.put(CONTACT, json=moved, headers={"if-match": "*"})).json()["roles"] == []
+
+
 async def test_the_list_has_pages_and_filters(client: httpx.AsyncClient) -> None:
     for number in range(5):
         tier = "core" if number % 2 else "important"
