@@ -1,13 +1,16 @@
 """Guaranteed follow-up: how many cases of a period were followed up, and how many more must be asked about."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, time, timedelta
 from typing import NamedTuple
 
 from scheduler.allocation import Proof, counts_as_followed_up, prove_guarantee
+from scheduler.plan import previous_term, term_of
 from scheduler.policy import Rule
 from scheduler.survey import OPEN, State, StepState
 from services.contracts.policy import Guarantee
 
+_DAY = timedelta(days=1)
 TALKS = frozenset({"call", "visit"})
 
 
@@ -48,6 +51,18 @@ def _is_followed_up(rule: Rule, guarantee: Guarantee, state: State, steps: Seque
         return True
     talked = (each.channel for each, known in zip(rule.steps, steps, strict=True) if known == "delivered")
     return any(channel in TALKS and counts_as_followed_up(guarantee, channel) for channel in talked)
+
+
+def open_from(rule: Rule, now: datetime) -> datetime | None:
+    """From which moment on cases may still be asked about in time, a little generously; None: whenever they were."""
+    survey = rule.survey
+    if survey.late == "ask":
+        return None
+    earliest = rule.almanac.before(now, survey.send.within) - _DAY
+    if survey.every is None:
+        return earliest
+    term = previous_term(term_of(survey.every.period, earliest.astimezone(rule.almanac.zone).date()))
+    return datetime.combine(term.start, time(), rule.almanac.zone)
 
 
 def prove(guarantee: Guarantee, cases: Cases) -> Proof:

@@ -5,7 +5,7 @@ from datetime import date, datetime, time
 
 from scheduler import store
 from scheduler.closure import Key
-from scheduler.guarantee import missing, tally
+from scheduler.guarantee import missing, open_from, tally
 from scheduler.handlers.closures import find_people, find_register, record, rules_in_force
 from scheduler.ledger import Entry, enter
 from scheduler.plan import Term, previous_term, term_of
@@ -58,7 +58,8 @@ async def _top_up(transaction: Transaction, rule: Rule, term: Term) -> list[Entr
     wanted = min(missing(guarantee, cases), MOST)
     if not wanted:
         return []
-    keys = await guarantees.find_unasked(transaction, rule.title, *span, wanted * CANDIDATES)
+    since = max(span[0], open_from(rule, transaction.now) or span[0])
+    keys = await guarantees.find_unasked(transaction, rule.title, since, span[1], wanted * CANDIDATES)
     return (await _ask(transaction, rule, keys))[:wanted]
 
 

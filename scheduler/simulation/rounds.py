@@ -3,7 +3,6 @@
 At the moments at which the scheduler's ticks would, and by the same functions.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
@@ -13,7 +12,7 @@ import msgspec
 from scheduler.allocation import Drawn, Proof, prove_coverage
 from scheduler.closure import Key
 from scheduler.grading import grade
-from scheduler.guarantee import Group, missing, prove
+from scheduler.guarantee import missing, open_from, prove
 from scheduler.guarantee import tally as count_cases
 from scheduler.ledger import enter
 from scheduler.plan import Standing, Term, Wave, next_term, previous_term, standing, term_of, waves
@@ -27,7 +26,8 @@ CANDIDATES = 10
 """How many times as many cases are looked at as are missing for a guarantee, as in production."""
 SOON = timedelta(seconds=30)
 """After how long lost units are replaced, as in production."""
-_DAY = timedelta(days=1)
+_HOUR = timedelta(hours=1)
+_AFTERMATH = timedelta(days=30)
 
 
 class Plan(msgspec.Struct, kw_only=True):
@@ -66,7 +66,7 @@ class Rounds:
         world.over = self._watch
 
     def expect(self) -> None:
-        """Puts down every plan that may first be drawn up, every working day and every year of the time."""
+        """Puts down every plan that may first be drawn up, every look at the guarantees, every year's grading."""
         calendar = self.world.almanac
         for name, survey in self.world.policy.surveys.items():
             if survey.planned:
@@ -75,9 +75,11 @@ class Rounds:
         if self.world.policy.grading is not None:
             for moment in (self._start, *self._years()):
                 self.world.at(moment, self._grade)
-        for day in self._days():
-            if calendar.is_working_day(day):
-                self.world.at(calendar.working_from(self._midnight(day)), self._keep_guarantees)
+        if any(self._guaranteed()):
+            self.world.at(self._start, self._keep_guarantees)
+
+    def _guaranteed(self) -> Iterator[Rule]:
+        return (rule for rule in self.world.rules.values() if rule.survey.guarantee and not rule.survey.planned)
 
     def _draw_up(self, wave: Wave) -> None:
         world = self.world
@@ -122,9 +124,11 @@ class Rounds:
         world.keep(enter(decision, closing, people, world.next_survey(), world.now))
 
     def _keep_guarantees(self) -> None:
-        for rule in self.world.rules.values():
-            if rule.survey.guarantee is not None and not rule.survey.planned:
-                self._keep_guarantee(rule)
+        """Looks after guarantees, every hour until nothing can become due any more."""
+        for rule in self._guaranteed():
+            self._keep_guarantee(rule)
+        if self.world.now < self._end + _AFTERMATH:
+            self.world.at(self.world.now + _HOUR, self._keep_guarantees)
 
     def results(self, plan: Plan) -> Iterator[tuple[Drawn, list[Result]]]:
         """What came of the turns of each chosen unit."""
@@ -171,16 +175,13 @@ class Rounds:
             return
         now = term_of(guarantee.every, self.world.now.astimezone(rule.almanac.zone).date())
         for term in (previous_term(now), now):
-            cases = self._cases_of(rule, term)
-            wanted = missing(guarantee, count_cases(rule, guarantee, self._groups(cases)))
+            wanted = missing(guarantee, count_cases(rule, guarantee, self.world.cases.groups(rule, term)))
             if wanted:
-                self._top_up(rule, cases, wanted)
+                self._top_up(rule, term, wanted)
 
-    def _top_up(self, rule: Rule, cases: Iterable[Key], wanted: int) -> None:
+    def _top_up(self, rule: Rule, term: Term, wanted: int) -> None:
         world = self.world
-        verdicts = ((world.closures[key].verdict, key) for key in cases)
-        unasked = sorted((each.draw or 0, key) for each, key in verdicts if each and each.reason == "not_sampled")
-        for _, key in unasked[: wanted * CANDIDATES]:
+        for key in world.cases.unasked(rule, term, open_from(rule, world.now), wanted * CANDIDATES):
             before = world.closures[key]
             if wanted and before.closing is not None:
                 people = world.people()
@@ -190,27 +191,13 @@ class Rounds:
                     world.keep(enter(decision, before.closing, people, world.next_survey(), world.now, before=before))
                     wanted -= 1
 
-    def _cases_of(self, rule: Rule, term: Term) -> list[Key]:
-        """The cases of a rule that happened within a period and lasted."""
-        low, high = self._midnight(term.start), self._midnight(term.end)
-        cases = self.world.cases.get(rule.title, [])
-        first, last = bisect_left(cases, low, key=_moment), bisect_left(cases, high, key=_moment)
-        return [key for _, key in cases[first:last] if self.world.closures[key].reopened_at is None]
-
-    def _groups(self, cases: Iterable[Key]) -> Iterator[Group]:
-        for key in cases:
-            dossier = self.world.surveys.get(key)
-            yield Group(dossier.survey.state, dossier.survey.steps, 1) if dossier is not None else Group(None, (), 1)
-
     def guarantees(self) -> Iterator[Kept]:
         """Every guarantee of every period that ended within the time, by its last count."""
-        for rule in self.world.rules.values():
+        for rule in self._guaranteed():
             guarantee = rule.survey.guarantee
-            if guarantee is None or rule.survey.planned:
-                continue
-            term = term_of(guarantee.every, self._start.astimezone(rule.almanac.zone).date())
-            while self._midnight(term.end) <= self._end:
-                cases = count_cases(rule, guarantee, self._groups(self._cases_of(rule, term)))
+            term = term_of(guarantee.every, self._day(self._start)) if guarantee is not None else None
+            while guarantee is not None and term is not None and self._midnight(term.end) <= self._end:
+                cases = count_cases(rule, guarantee, self.world.cases.groups(rule, term))
                 if cases.total:
                     yield Kept(rule.name, term.key, prove(guarantee, cases))
                 term = next_term(term)
@@ -225,17 +212,12 @@ class Rounds:
         names = [each.grade for each in graded]
         self.grades = {each.grade: names.count(each.grade) for each in world.policy.grading.grades}
 
-    def _days(self) -> Iterator[date]:
-        zone = self.world.almanac.zone
-        first, last = self._start.astimezone(zone).date(), self._end.astimezone(zone).date()
-        return (first + number * _DAY for number in range((last - first).days + 1))
-
     def _years(self) -> Iterator[datetime]:
-        return (self._midnight(day) for day in self._days() if (day.month, day.day) == (1, 1))
+        years = range(self._day(self._start).year + 1, self._day(self._end).year + 1)
+        return (self._midnight(date(year, 1, 1)) for year in years)
+
+    def _day(self, at: datetime) -> date:
+        return at.astimezone(self.world.almanac.zone).date()
 
     def _midnight(self, day: date) -> datetime:
         return datetime.combine(day, time(), self.world.almanac.zone)
-
-
-def _moment(case: tuple[datetime, Key]) -> datetime:
-    return case[0]

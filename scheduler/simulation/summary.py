@@ -11,7 +11,8 @@ _MOST_REPORTS = 6
 
 def lines(outcome: Outcome) -> Iterator[str]:
     """The outcome, a chapter for each subject; the last lines are the remarks."""
-    yield f"policy {outcome.policy}, from {outcome.start:%Y-%m-%d} until before {outcome.end:%Y-%m-%d} ({outcome.start.tzinfo})"
+    span = f"from {outcome.start:%Y-%m-%d} until before {outcome.end:%Y-%m-%d} ({outcome.start.tzinfo})"
+    yield f"policy {outcome.policy}, {span}"
     yield f"{outcome.tickets} tickets, {outcome.occasions} other occasions, {outcome.customers} customers"
     yield from _chapter("decisions", ("on", "outcome", "reason", "count"), _decisions(outcome))
     yield from _chapter("surveys", _SURVEYS, _surveys(outcome))

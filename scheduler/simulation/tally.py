@@ -249,7 +249,8 @@ def reports_due(world: World, start: datetime, end: datetime) -> tuple[DueReport
     for name, report in world.policy.reports.items():
         term = term_of(report.every, start.astimezone(calendar.zone).date())
         while (over := datetime.combine(term.end, datetime.min.time(), calendar.zone)) <= end:
-            due = calendar.after(over, report.due).astimezone(calendar.zone).date()
+            last = datetime.combine(term.last, datetime.min.time(), calendar.zone)
+            due = calendar.after(last, report.due).astimezone(calendar.zone).date()
             found.append(DueReport(report=name, period=term.key, due=due))
             term = next_term(term)
     return tuple(sorted(found, key=lambda each: (each.due, each.report)))

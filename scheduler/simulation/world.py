@@ -22,6 +22,7 @@ from scheduler.closure import Closure, Key, People
 from scheduler.dossier import Change, Dossier
 from scheduler.ledger import Entry, enter
 from scheduler.policy import CALENDAR, Closing, PlannedStep, Rule, decide, decide_by
+from scheduler.simulation.cases import Cases
 from scheduler.simulation.conduct import Conduct, Reply, answer, replies
 from scheduler.survey import Cause, come_up, ended, reported
 from services.contracts.policy import Policy
@@ -70,7 +71,7 @@ class World:
         self.causes: dict[Key, Cause] = {}
         self.answers: dict[Key, Answer] = {}
         self.deeds: list[Deed] = []
-        self.cases: dict[str, list[tuple[datetime, Key]]] = defaultdict(list)
+        self.cases = Cases(rules)
         self.turns: dict[str, list[Key]] = defaultdict(list)
         self.over: Callable[[str], None] = _nothing
         self.now: datetime
@@ -123,16 +124,15 @@ class World:
 
     def keep(self, entry: Entry) -> None:
         """Keeps an entry of the ledger, with its new survey and what becomes of one."""
-        key, closing, verdict = entry.after.key, entry.after.closing, entry.after.verdict
+        key, closing = entry.after.key, entry.after.closing
         self.closures[key] = entry.after
-        if entry.before is None and closing is not None and verdict is not None:
-            self.cases[verdict.rule or ""].append((closing.closed_at, key))
-            if closing.on == CALENDAR:
-                self.turns[key.ticket].append(key)
+        if entry.before is None and closing is not None and closing.on == CALENDAR:
+            self.turns[key.ticket].append(key)
         if entry.survey is not None:
             self.surveys[key] = entry.survey
             if entry.survey.survey.next_at is not None:
                 self.at(entry.survey.survey.next_at, self._come_up, key, entry.survey.survey.next_step)
+        self.cases.note(entry.after, self.surveys.get(key))
         if entry.change is not None:
             self._save(key, entry.change)
 
@@ -141,6 +141,7 @@ class World:
         closure = self.closures.get(key)
         if closure is not None:
             self.closures[key] = replace(closure, reopened_at=self.now)
+            self.cases.note(self.closures[key], self.surveys.get(key))
         dossier = self.surveys.get(key)
         if dossier is not None:
             self._save(key, Change(dossier, ended(dossier.survey, "cancelled", self.now), "reopened"))
@@ -210,6 +211,7 @@ class World:
         if after == before:
             return
         self.surveys[key] = replace(change.dossier, survey=after)
+        self.cases.note(self.closures[key], self.surveys[key])
         if change.is_move:
             self.causes[key] = change.cause
         if after.ended_at is not None and after.contacted_at is None and change.dossier.closing.on == CALENDAR:

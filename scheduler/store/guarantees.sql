@@ -1,9 +1,10 @@
 -- name: count_cases
--- The cases of a rule in a time that lasted, counted by what is known of their surveys.
+-- The cases of a rule in a time that lasted, counted by what is known of their surveys. To be asked again is no case.
 select s.state, s.steps, count(*)::integer as cases
 from scheduler.closure c
 left join scheduler.survey s on s.source = c.source and s.ticket = c.ticket and s.closure = c.closure and s.name = $2
 where c.rule = $1 and c.closed_at >= $3 and c.closed_at < $4 and c.reopened_at is null
+    and c.kind <> 'again'
 group by s.state, s.steps;
 
 -- name: find_unasked
