@@ -1,32 +1,25 @@
 """Rows on whom the policy asks and when: the packs as they stand, through the scheduler's handlers on PostgreSQL."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import httpx
 import pytest
 
-from scheduler import api, store
+from scheduler import store
 from scheduler.handlers.surveys import measure
 from scheduler.sample import draw
 from scheduler.wording import lint, read_lexicon
 from services import metrics
-from services.auth import Role, create_key
 from services.contracts.customers import CustomerChanged, CustomerContact, CustomerFacts, Occasion
 from services.contracts.deliveries import OptedOut
-from services.contracts.responses import ResponseChannel, ResponseGiven
 from services.contracts.surveys import SurveyDue, SurveyEnded
 from services.contracts.tickets import Contact, TicketClosed, TicketFacts
-from services.pulse import Pulse
-from services.room import Room
-from services.web import application
 from tests.rows.packs import PACKS, pack
 from tests.scheduler.client import Client
-from tests.scheduler.desk import Desk, closed, only, person, report
+from tests.scheduler.desk import Desk, answer, closed, only, person, report
 from tests.scheduler.rules import policy
 
 MONDAY = datetime(2026, 3, 2, 2, tzinfo=UTC)  # 10:00 in Shanghai
@@ -37,27 +30,6 @@ ANNA = person(1)
 
 def accepted(contact: Contact, at: datetime = MONDAY, id: str = "P-7") -> Occasion:
     return Occasion(source="crm", kind="project accepted", id=id, at=at, facts=TicketFacts(), contact=contact)
-
-
-def answer(
-    due: SurveyDue, at: datetime, values: Mapping[str, float], satisfied: bool, channel: ResponseChannel = "self"
-) -> ResponseGiven:
-    return ResponseGiven(
-        response=due.survey,
-        survey=due.survey,
-        version=1,
-        channel=channel,
-        answered_at=at,
-        policy=due.policy,
-        policy_version=due.version,
-        questionnaire=due.questionnaire,
-        name=due.name,
-        validity="valid",
-        values=dict(values),
-        score=None,
-        satisfied=satisfied,
-        commented=False,
-    )
 
 
 async def passes(scheduler: Desk, time: timedelta, step: timedelta = HOUR) -> list[tuple[datetime, SurveyDue]]:
@@ -194,17 +166,6 @@ def test_s3_10_no_pack_presses_and_each_says_that_nobody_has_to_answer() -> None
         for questionnaire in pack(name).questionnaires.values():
             assert any(words in questionnaire.purpose.zh for words in ("可以不", "自愿"))
             assert any(words in questionnaire.purpose.en for words in ("free not to", "voluntary"))
-
-
-@pytest.fixture
-async def agent(scheduler: Desk) -> AsyncIterator[Client]:
-    """An agent at the scheduler's REST."""
-    async with scheduler.house.database.transaction("services") as transaction:
-        key = await create_key(transaction, "anna", Role.agent)
-    app = application(scheduler.house, [Room(name="scheduler", routers=api.ROUTERS)], Pulse())
-    headers = {"authorization": f"Bearer {key}"}
-    async with Client(transport=httpx.ASGITransport(app), base_url="http://house", headers=headers) as client:
-        yield client
 
 
 async def test_f_3_tickets_are_skipped_by_rule_and_single_ones_skipped_or_sent_by_hand(

@@ -14,11 +14,10 @@ from scheduler.store import customers, guarantees
 from scheduler.wording import lint, read_lexicon
 from services.contracts.customers import CustomerChanged, CustomerContact, CustomerFacts, Occasion, Project
 from services.contracts.policy import Policy
-from services.contracts.responses import ResponseGiven
 from services.contracts.surveys import SurveyDue
 from services.contracts.tickets import Contact, TicketFacts
 from tests.rows.packs import PACKS, pack
-from tests.scheduler.desk import Desk, closed, person, report
+from tests.scheduler.desk import Desk, answer, closed, person, report
 
 AT = datetime(2026, 3, 3, 2, tzinfo=UTC)  # Tuesday, 10:00 in Shanghai
 DAY = timedelta(days=1)
@@ -109,7 +108,7 @@ async def test_s2_9_after_complaints_everybody_is_followed_up_by_proof(scheduler
             said.append(due)
             await scheduler.hear(report(due, "listed" if due.channel == "call" else "accepted", scheduler.clock.now()))
             if due.channel == "call":
-                await scheduler.hear(answer(due, "telephone", scheduler.clock.now()))
+                await scheduler.hear(answer(due, scheduler.clock.now(), channel="telephone"))
     assert {due.contact.person.int for due in said} == set(range(1, 13))
     (rule,) = (each for each in rules_of("enterprise", 1, policy.document()) if each.name == "complaint")
     assert rule.survey.guarantee is not None
@@ -117,25 +116,6 @@ async def test_s2_9_after_complaints_everybody_is_followed_up_by_proof(scheduler
         span = span_of(rule, terms_now(rule, AT)[1])
         groups = await guarantees.count_cases(transaction, rule.title, rule.name, *span)
     assert prove(rule.survey.guarantee, tally(rule, rule.survey.guarantee, groups)) == (12, 12, 12)
-
-
-def answer(due: SurveyDue, channel: Any, at: datetime) -> ResponseGiven:
-    return ResponseGiven(
-        response=due.survey,
-        survey=due.survey,
-        version=1,
-        channel=channel,
-        answered_at=at,
-        policy=due.policy,
-        policy_version=due.version,
-        questionnaire=due.questionnaire,
-        name=due.name,
-        validity="valid",
-        values={"overall": 5},
-        score=100.0,
-        satisfied=True,
-        commented=False,
-    )
 
 
 async def test_s2_12_segments_are_the_policys_choice(scheduler: Desk) -> None:
@@ -173,7 +153,7 @@ async def test_s4_1_spot_checks_by_telephone_keep_their_guaranteed_rate(schedule
             if place % 2:
                 await scheduler.hear(report(due, "failed", scheduler.clock.now()))
             else:
-                await scheduler.hear(answer(due, "telephone", scheduler.clock.now()))
+                await scheduler.hear(answer(due, scheduler.clock.now(), channel="telephone"))
     (rule,) = (each for each in rules_of("project-operations", 1, policy.document()) if each.name == "telephone")
     assert rule.survey.guarantee is not None
     async with scheduler.house.database.reading() as transaction:

@@ -1,16 +1,11 @@
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 
-from scheduler import api
-from services.auth import Role, create_key
+from services.auth import Role
 from services.clock import DrivenClock
 from services.house import House
-from services.pulse import Pulse
-from services.room import Room
-from services.web import application
-from tests.scheduler.client import Client
+from tests.scheduler.client import Client, calling
 from tests.scheduler.desk import Desk
 from tests.scheduler.rules import policy
 
@@ -26,9 +21,5 @@ async def desk(house: House, clock: DrivenClock) -> Desk:
 @pytest.fixture
 async def client(desk: Desk) -> AsyncIterator[Client]:
     """An agent, whose key is named `anna`."""
-    async with desk.house.database.transaction("services") as transaction:
-        key = await create_key(transaction, "anna", Role.agent)
-    app = application(desk.house, [Room(name="scheduler", routers=api.ROUTERS)], Pulse())
-    headers = {"authorization": f"Bearer {key}"}
-    async with Client(transport=httpx.ASGITransport(app), base_url="http://house", headers=headers) as client:
+    async with calling(desk.house, "anna", Role.agent) as client:
         yield client

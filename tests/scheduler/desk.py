@@ -1,7 +1,7 @@
 """The scheduler at work in a test: hears events, lets time come, and tells what it said."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -14,11 +14,13 @@ from services.clock import DrivenClock
 from services.contracts.deliveries import DeliveryOutcome, DeliveryReported
 from services.contracts.envelope import Event
 from services.contracts.policy import Policy
+from services.contracts.responses import ResponseChannel, ResponseGiven
 from services.contracts.surveys import SurveyDue
 from services.contracts.tickets import Contact, TicketClosed, TicketFacts, TicketReopened
 from services.database import Record, Transaction
 from services.house import House
 
+OVERALL: Mapping[str, float] = {"overall": 5}
 Kind = TypeVar("Kind", bound=Event)
 
 
@@ -123,4 +125,30 @@ def report(due: SurveyDue, outcome: DeliveryOutcome, at: datetime) -> DeliveryRe
     """How the notifier tells of a step."""
     return DeliveryReported(
         survey=due.survey, step=due.step, channel=due.channel, provider="test", outcome=outcome, reported_at=at
+    )
+
+
+def answer(
+    due: SurveyDue,
+    at: datetime,
+    values: Mapping[str, float] = OVERALL,
+    satisfied: bool = True,
+    channel: ResponseChannel = "self",
+) -> ResponseGiven:
+    """How scoring tells of an answer."""
+    return ResponseGiven(
+        response=due.survey,
+        survey=due.survey,
+        version=1,
+        channel=channel,
+        answered_at=at,
+        policy=due.policy,
+        policy_version=due.version,
+        questionnaire=due.questionnaire,
+        name=due.name,
+        validity="valid",
+        values=dict(values),
+        score=None,
+        satisfied=satisfied,
+        commented=False,
     )
