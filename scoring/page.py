@@ -17,7 +17,8 @@ Standing = Literal["open", "correctable", "answered", "closed"]
 class Page:
     """What one link leads to: `items` are those that are asked (none: all of the questionnaire's).
 
-    `version` counts the answers so far, `answers` are the latest of them.
+    `again` counts how often the person is asked again because of an answer: 0 the first time. `version` counts the
+    answers so far, `answers` are the latest of them.
     """
 
     survey: UUID
@@ -33,6 +34,7 @@ class Page:
     closure: int | None
     facts: TicketFacts
     items: tuple[str, ...]
+    again: int
     ended: SurveyEnd | None
     response: UUID | None
     version: int

@@ -53,13 +53,17 @@ class Listing(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """Which answers a figure is made of: of a survey's name, a policy, or all; from `since` until before `until`."""
+    """Which answers a figure is made of: of a survey's name, a policy, or all; from `since` until before `until`.
+
+    `again`: of those who were asked again because of an answer, else of those who were not.
+    """
 
     group: str
     since: datetime | None
     until: datetime | None
     name: str | None
     policy: str | None
+    again: bool
 
 
 _decode_facts = msgspec.json.Decoder(TicketFacts).decode
@@ -126,10 +130,11 @@ async def upsert_pages(transaction: Transaction, dues: Sequence[tuple[bytes, Sur
             due.expires_at,
             " ".join(due.items),
             _json(due.respondent),
+            due.again,
         )
         for token_hash, due in dues
     ]
-    await transaction.execute(SQL["upsert_pages"], *_columns(rows, 16))
+    await transaction.execute(SQL["upsert_pages"], *_columns(rows, 17))
 
 
 async def upsert_survey_ends(transaction: Transaction, ends: Sequence[SurveyEnded]) -> None:
@@ -163,6 +168,7 @@ def _page(row: Record) -> Page:
         closure=row["closure"],
         facts=_decode_facts(row["facts"]),
         items=tuple(row["items"]),
+        again=row["again"],
         ended=row["ended"],
         response=row["response"],
         version=row["version"],

@@ -14,17 +14,18 @@ join unnest($1::text[], $2::integer[]) as wanted (policy, version) using (policy
 -- Opens pages. The steps of a survey may come in any order: the earliest opens, the latest end counts.
 insert into scoring.page (
     survey, token_hash, name, policy, policy_version, questionnaire, person, locale, source, ticket, closure, facts,
-    opened_at, expires_at, items, respondent
+    opened_at, expires_at, items, respondent, again
 )
 select
     survey, token_hash, name, policy, policy_version, questionnaire, person, locale, source, ticket, closure, facts,
-    opened_at, expires_at, string_to_array(items, ' '), respondent
+    opened_at, expires_at, string_to_array(items, ' '), respondent, again
 from unnest(
     $1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::integer[], $6::text[], $7::uuid[], $8::text[], $9::text[],
-    $10::text[], $11::integer[], $12::jsonb[], $13::timestamptz[], $14::timestamptz[], $15::text[], $16::jsonb[]
+    $10::text[], $11::integer[], $12::jsonb[], $13::timestamptz[], $14::timestamptz[], $15::text[], $16::jsonb[],
+    $17::integer[]
 ) as due (
     survey, token_hash, name, policy, policy_version, questionnaire, person, locale, source, ticket, closure, facts,
-    opened_at, expires_at, items, respondent
+    opened_at, expires_at, items, respondent, again
 )
 on conflict (survey) do update
 set opened_at = least(page.opened_at, excluded.opened_at), expires_at = greatest(page.expires_at, excluded.expires_at)
@@ -47,7 +48,7 @@ update scoring.response set echoed = true where survey = any($1::uuid[]) and not
 select
     page.token_hash, page.survey, page.name, page.policy, page.policy_version, page.questionnaire, page.person,
     page.locale, page.expires_at, page.source, page.ticket, page.closure, page.facts, page.items,
-    survey_end.state as ended,
+    page.again, survey_end.state as ended,
     response.response, coalesce(response.version, 0) as version, response.answered_at, latest.answers, latest.texts
 from scoring.page
 left join scoring.survey_end on survey_end.survey = page.survey
@@ -117,7 +118,7 @@ returning survey;
 select
     page.survey, page.name, page.policy, page.policy_version, page.questionnaire, page.person, page.locale,
     page.expires_at, page.source, page.ticket, page.closure, page.facts, page.items,
-    survey_end.state as ended,
+    page.again, survey_end.state as ended,
     response.response, response.version, response.answered_at, response.channel, response.validity,
     this.version as this_version, this.answered_at as this_answered_at, this.answers, this.texts, this.numbers,
     this.score, this.satisfied, this.flags
@@ -160,7 +161,7 @@ join scoring.page using (survey)
 join scoring.policy on policy.policy = page.policy and policy.version = page.policy_version
 join scoring.response_version as latest on latest.survey = response.survey and latest.version = response.version
 where ($2::timestamptz is null or response.answered_at >= $2) and ($3::timestamptz is null or response.answered_at < $3)
-    and ($4::text is null or response.name = $4) and ($5::text is null or page.policy = $5)
+    and ($4::text is null or response.name = $4) and ($5::text is null or page.policy = $5) and (page.again > 0) = $6
 group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11;
 
 -- name: count_asked
@@ -176,7 +177,7 @@ from scoring.page
 join scoring.policy on policy.policy = page.policy and policy.version = page.policy_version
 left join scoring.response on response.survey = page.survey and response.validity <> 'void'
 where ($2::timestamptz is null or page.opened_at >= $2) and ($3::timestamptz is null or page.opened_at < $3)
-    and ($4::text is null or page.name = $4) and ($5::text is null or page.policy = $5)
+    and ($4::text is null or page.name = $4) and ($5::text is null or page.policy = $5) and (page.again > 0) = $6
 group by 1, 2, 3, 4;
 
 -- name: find_minimum_group
@@ -184,11 +185,12 @@ group by 1, 2, 3, 4;
 select coalesce(max(minimum_group), 5) from scoring.policy;
 
 -- name: measure_satisfaction
--- The satisfied share of each survey's valid answers since a moment.
-select name, avg(satisfied::integer)::double precision as ratio
+-- The satisfied share of each survey's valid answers since a moment, of those who were not asked again.
+select response.name, avg(response.satisfied::integer)::double precision as ratio
 from scoring.response
-where answered_at > $1 and validity = 'valid' and satisfied is not null
-group by name;
+join scoring.page using (survey)
+where response.answered_at > $1 and response.validity = 'valid' and response.satisfied is not null and page.again = 0
+group by response.name;
 
 -- name: forget_origins
 -- Forgets from where answers came that are older than a moment.

@@ -35,7 +35,11 @@ class AnswerVersion(BaseModel):
 
 
 class ResponseOut(AnswerVersion):
-    """A response as it stands, with every version of it; `first_answered_at` is when the customer first answered."""
+    """A response as it stands, with every version of it; `first_answered_at` is when the customer first answered.
+
+    `items` are those that were asked (none: all of the questionnaire's); `again` counts how often the customer was
+    asked again because of an answer.
+    """
 
     id: UUID
     survey: UUID
@@ -45,6 +49,8 @@ class ResponseOut(AnswerVersion):
     policy: str
     policy_version: int
     questionnaire: str
+    items: tuple[str, ...]
+    again: int
     source: str | None
     ticket: str | None
     closure: int | None
@@ -120,6 +126,8 @@ def _response(versions: Sequence[Kept], role: Role) -> ResponseOut:
         policy=page.policy,
         policy_version=page.policy_version,
         questionnaire=page.questionnaire,
+        items=page.items,
+        again=page.again,
         source=page.source,
         ticket=page.ticket,
         closure=page.closure,

@@ -135,16 +135,20 @@ async def show_scores(
     policy: Annotated[str | None, Query(description="A policy's name; without it, all.")] = None,
     since: Since = None,
     until: Until = None,
+    again: Annotated[
+        bool, Query(description="Of those who were asked again because of an answer, instead of the first time.")
+    ] = False,
     detail: Annotated[bool, Query(description="With items and dimensions.")] = False,
 ) -> ScoresOut:
     """Figures by the policies' own rules, with their 95 % intervals and what was left out of them.
 
     Without `method` each figure goes by that of its surveys, and by `percent` where they have different ones. Periods
-    are those of each policy's own time zone. Who has several roles or segments counts in the first of them. Groups
-    below the policies' minimum are not shown, nor groups from which they could be computed.
+    are those of each policy's own time zone. Who was asked again because of an answer stands apart (`again`). Who has
+    several roles or segments counts in the first of them. Groups below the policies' minimum are not shown, nor groups
+    from which they could be computed.
     """
     check_window(since, until)
-    wanted = Wanted(group, since, until, survey, policy)
+    wanted = Wanted(group, since, until, survey, policy, again)
     async with house.database.reading() as transaction:
         rows = await store.count_patterns(transaction, wanted)
         asked = await store.count_asked(transaction, wanted) if group != "channel" else []

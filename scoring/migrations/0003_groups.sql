@@ -4,7 +4,7 @@ create function scoring.group_of(
     wanted text, name text, policy text, moment timestamptz, timezone text, facts jsonb, respondent jsonb
 ) returns text
 language sql immutable parallel safe
-return case
+return (case
     when wanted = 'survey' then name
     when wanted = 'policy' then policy
     when wanted = 'week' then to_char(moment at time zone timezone, 'IYYY-"W"IW')
@@ -15,4 +15,4 @@ return case
     when wanted = 'segment' then respondent -> 'segments' ->> 0
     when wanted in ('kind', 'tier', 'size', 'trade', 'grade', 'served_by') then respondent ->> wanted
     else facts ->> wanted
-end;
+end);

@@ -93,6 +93,7 @@ class Stage:
         ticket: str | None = "OPS-1",
         open_for: timedelta = WEEK,
         items: tuple[str, ...] = (),
+        again: int = 0,
         respondent: Respondent = Respondent(),  # noqa: B008 - frozen
         **facts: object,
     ) -> SurveyDue:
@@ -117,6 +118,7 @@ class Stage:
             closure=1 if ticket else None,
             facts=msgspec.convert(facts, TicketFacts),
             items=items,
+            again=again,
             respondent=respondent,
         )
 

@@ -27,6 +27,7 @@ def page(**more: Any) -> Page:
         "closure": 1,
         "facts": TicketFacts(),
         "items": (),
+        "again": 0,
         "ended": None,
         "response": None,
         "version": 0,

@@ -216,3 +216,18 @@ async def test_figures_of_one_policy_leave_out_those_of_another(short: Stage) ->
     assert (await scored(short, policy="short", method="rate"))["total"]["value"] == 100
     assert (await scored(short, policy="other", method="rate"))["total"]["value"] == 0
     assert (await scored(short, policy="none"))["items"] == []
+
+
+async def test_who_is_asked_again_stands_apart(short: Stage) -> None:
+    for _ in range(6):
+        await answer(short, {"overall": "2", "speed": "1"})
+    for number in range(5):
+        survey = await short.open(policy="short", again=1, items=("speed",), ticket=None)
+        if number:
+            await short.send(survey, {"speed": "5"})
+    await answer(short, again=2)
+    first, later = await scored(short, detail=True), await scored(short, again=True, detail=True)
+    assert [first["total"][name] for name in ("n", "asked", "answered", "value")] == [6, 6, 6, pytest.approx(30)]
+    assert [later["total"][name] for name in ("n", "asked", "answered")] == [5, 6, 5]
+    listed = (await get(short, "/v1/responses")).json()["items"]
+    assert [(each["again"], each["items"]) for each in listed[:2]] == [(2, []), (1, ["speed"])]
