@@ -2,9 +2,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from notifier.handlers import plan_deliveries
 from scheduler.handlers import open_surveys
 from scheduler.handlers.open_surveys import OpenSurveys
+from scoring import store as pages
+from scoring.handlers import open_pages
+from services.contracts.deliveries import DeliveryReported
 from services.contracts.surveys import SurveyDue
+from services.seal import token_hash
 from tests.scheduler.desk import Desk, closed, only, person, reopened, report
 from tests.scheduler.rules import policy
 
@@ -60,3 +65,27 @@ async def test_in_quiet_time_nothing_is_said_again_that_may_still_have_to_be_sen
     assert [due.survey for due in await told(desk, OpenSurveys())] == [heard.survey]
     desk.clock.set(MONDAY + 3 * HOUR)
     assert len(await told(desk, OpenSurveys())) == 2
+
+
+async def test_scoring_opens_the_page_that_it_missed_and_the_notifier_sends_nothing_anew(desk: Desk) -> None:
+    called = person(2, channels=("call",))
+    await desk.hear(closed(MONDAY, person(1)), closed(MONDAY, called, "IT-2"))
+    dues = await desk.dues(2 * HOUR)
+    heard = await by_the_notifier(desk, dues)
+    assert [(each.channel, each.outcome) for each in heard] == [("call", "listed")]
+    await desk.hear(*heard)
+    again = await told(desk, OpenSurveys())
+    assert {due.survey for due in again} == {due.survey for due in dues}
+    assert await by_the_notifier(desk, again) == heard
+    async with desk.house.database.transaction("scoring") as transaction:
+        await open_pages(desk.house, transaction, again)
+        links = [token_hash(desk.house.seal.link_token("survey", due.survey)) for due in dues]
+        found = await pages.find_pages(transaction, links)
+    assert {found[link].survey for link in links} == {due.survey for due in dues}
+
+
+async def by_the_notifier(desk: Desk, dues: list[SurveyDue]) -> list[DeliveryReported]:
+    """What the notifier says on hearing them."""
+    async with desk.house.database.transaction("notifier") as transaction:
+        await plan_deliveries(desk.house, transaction, dues)
+        return only(transaction.said, DeliveryReported)
