@@ -1,3 +1,4 @@
+import asyncio
 import gzip
 import json
 from datetime import timedelta
@@ -276,3 +277,23 @@ async def test_an_idempotency_key_answers_the_second_time_from_memory(client: ht
     second = await post(client, TABLE, **{"idempotency-key": "k-1"})
     assert json.loads(second.content) == first.json()
     assert second.headers["idempotency-replayed"] == "true"
+
+
+async def test_two_imports_at_once_do_it_once(house: House, client: httpx.AsyncClient) -> None:
+    answers = await asyncio.gather(*(post(client, TABLE) for _ in range(4)))
+    assert {answer.status_code for answer in answers} <= {200, 503}
+    assert sum(answer.status_code == 200 and answer.json()["customers"]["new"] == 3 for answer in answers) == 1
+    assert {name: entry[0].version for name, entry in (await stored(house)).items()} == {"C-1": 1, "C-2": 1, "C-3": 1}
+    assert len(await changes(house)) == 3
+
+
+async def test_a_person_and_his_customer_entered_at_once_find_each_other(
+    house: House, client: httpx.AsyncClient
+) -> None:
+    for number in range(10):
+        contact, customer = f"/v1/contacts/zendesk/{number}", f"/v1/customers/C-{number}"
+        form = {"email": f"p{number}@example.com", "customer": f"C-{number}"}
+        await asyncio.gather(client.put(customer, json={}), client.put(contact, json=form))
+    await sweep(house)
+    last = {each["customer"]: len(each.get("contacts", ())) for each in await changes(house)}
+    assert last == {f"C-{number}": 1 for number in range(10)}
