@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from statistics import median
 from uuid import UUID
 
@@ -248,8 +248,8 @@ def reports_due(world: World, start: datetime, end: datetime) -> tuple[DueReport
     found = []
     for name, report in world.policy.reports.items():
         term = term_of(report.every, start.astimezone(calendar.zone).date())
-        while (over := datetime.combine(term.end, datetime.min.time(), calendar.zone)) <= end:
-            last = datetime.combine(term.last, datetime.min.time(), calendar.zone)
+        while datetime.combine(term.end, time(), calendar.zone) <= end:
+            last = datetime.combine(term.last, time(), calendar.zone)
             due = calendar.after(last, report.due).astimezone(calendar.zone).date()
             found.append(DueReport(report=name, period=term.key, due=due))
             term = next_term(term)

@@ -93,7 +93,7 @@ def test_the_dissatisfied_are_asked_again_on_the_next_months_first_working_day()
 
 def test_a_guarantee_in_danger_asks_about_further_cases_by_their_draws() -> None:
     many = "ticket,closed_at,person,phone\n" + "".join(
-        f"IT-{number},2026-03-{2 + number % 5:02} {9 + number % 9:02}:{number % 60:02},p{number},+861390000{number:04}\n"
+        f"IT-{number},2026-03-{2 + number % 5:02} {9 + number % 9:02}:{number % 60:02},p{number},+861390{number:06}\n"
         for number in range(200)
     )
     survey = {**_ticket(), "share": "10%", "guarantee": {"share": "40%", "every": "quarter"}}
