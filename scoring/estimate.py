@@ -41,11 +41,17 @@ class Ratings(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """A figure of `n` respondents: its value, the standard deviation of the numbers (n - 1), and its 95 % interval."""
+    """A figure of `n` respondents: its value, the standard deviation of the numbers (n - 1), and its standard error.
+
+    `effective` is the size of a sample in which everybody counts alike and that knows as much (Kish). `interval` is
+    Student's at 95 %.
+    """
 
     n: int
     value: float
     deviation: float | None
+    effective: float
+    error: float | None
     interval: Interval | None
 
 
@@ -73,7 +79,21 @@ def estimate(ratings: Iterable[Ratings], shares: Shares | None) -> Estimate | No
     value = math.fsum(of_items[item] * mean for item, mean in means.items())
     centres = means if shares else dict.fromkeys(means, value)
     pulls = [_pull(each, of_items, centres, sums) for each in rated]
-    return Estimate(n, value, _deviation(rated, value), _interval(value, n, rated, pulls))
+    freedom, error = n - len({each.draw for each in rated}), _error(rated, pulls)
+    known = freedom > 0
+    return Estimate(
+        n=n,
+        value=value,
+        deviation=_deviation(rated, value),
+        effective=_effective(rated),
+        error=error if known else None,
+        interval=around(value, error, freedom) if known else None,
+    )
+
+
+def _effective(rated: Sequence[Ratings]) -> float:
+    weight = math.fsum(each.times * each.weight for each in rated)
+    return weight * weight / math.fsum(each.times * each.weight**2 for each in rated)
 
 
 def _sums(rated: Iterable[Ratings]) -> dict[str, _Sums]:
@@ -107,14 +127,11 @@ def _deviation(rated: Sequence[Ratings], value: float) -> float | None:
     return math.sqrt(squares / weight * ratings / (ratings - 1))
 
 
-def _interval(value: float, n: int, rated: Sequence[Ratings], pulls: Sequence[float]) -> Interval | None:
+def _error(rated: Sequence[Ratings], pulls: Sequence[float]) -> float:
     strata: defaultdict[Draw | None, list[tuple[float, int]]] = defaultdict(list)
     for ratings, pull in zip(rated, pulls, strict=True):
         strata[ratings.draw].append((pull, ratings.times))
-    freedom = n - len(strata)
-    if freedom < 1:
-        return None
-    return around(value, math.sqrt(math.fsum(_variance(draw, each) for draw, each in strata.items())), freedom)
+    return math.sqrt(math.fsum(_variance(draw, each) for draw, each in strata.items()))
 
 
 def _variance(draw: Draw | None, pulls: Sequence[tuple[float, int]]) -> float:

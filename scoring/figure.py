@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, Self
 
 from scoring.estimate import Draw, Estimate, Ratings, estimate
-from scoring.interval import Interval, wilson
+from scoring.interval import Interval, wilson, wilson_of_share
 from scoring.score import (
     DETRACTOR,
     ONE_ITEM,
@@ -54,7 +54,7 @@ class Figure:
     """A figure of `n` respondents; None where nothing was rated or nothing may be shown.
 
     `percent` is the value from 0 to 100, by which bands and targets go (for NPS the value itself). `interval` is at
-    95 %: Wilson's for a `rate` of respondents who all count alike, else Student's. `total` belongs to `option-total`,
+    95 %: Wilson's for a `rate`, else Student's. `total` belongs to `option-total`,
     `organisations` to a mean over them, `before_return_rate` to a figure that the return-rate rule lowered.
     """
 
@@ -131,12 +131,18 @@ def _rate(patterns: Sequence[Pattern]) -> Figure:
     found = estimate(
         (Ratings({"satisfied": 100.0 if each.satisfied else 0.0}, each.times, each.draw) for each in judged), None
     )
-    figure = _of(found)
-    if any(each.draw for each in judged):
-        return figure
-    successes = sum(each.times for each in judged if each.satisfied)
-    exact = wilson(successes, figure.n or 0)
-    return replace(figure, interval=Interval(100 * exact.low, 100 * exact.high) if exact else None)
+    exact = _wilson(found, judged) if found else None
+    return replace(_of(found), interval=Interval(100 * exact.low, 100 * exact.high) if exact else None)
+
+
+def _wilson(found: Estimate, judged: Sequence[Pattern]) -> Interval | None:
+    """Wilson's interval; of respondents who do not count alike, with the size of the sample that would know as much."""
+    if len({each.draw for each in judged}) == 1:
+        return wilson(sum(each.times for each in judged if each.satisfied), found.n)
+    share = found.value / 100
+    spread = 100 * 100 * share * (1 - share)
+    size = spread / found.error**2 if found.error and spread else found.effective
+    return wilson_of_share(share, size)
 
 
 def _sums(patterns: Iterable[Pattern]) -> Iterable[Ratings]:

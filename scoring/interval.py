@@ -41,6 +41,17 @@ def wilson(successes: int, n: int) -> Interval | None:
     return Interval(float(found.low), float(found.high))
 
 
+def wilson_of_share(share: float, n: float) -> Interval:
+    """Wilson's interval of a weighted share, `n` being its effective sample size, which need not be whole.
+
+    SciPy's takes whole numbers only; for those it is the same (Wilson 1927, equation 4).
+    """
+    z = float(scipy.stats.norm.ppf((1 + CONFIDENCE) / 2))
+    middle = share + z * z / (2 * n)
+    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return Interval((middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n))
+
+
 def newcombe(successes: int, n: int, other_successes: int, other_n: int) -> Interval | None:
     """Newcombe's interval of the difference of two independent shares (his method 10, without continuity correction).
 

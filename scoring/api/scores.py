@@ -296,7 +296,7 @@ def _out(inquiry: Inquiry, key: str | None, judged: Judged, group: Gathered, vis
         interval=IntervalOut.model_validate(figure.interval) if figure.interval else None,
         total=figure.total,
         organisations=figure.organisations,
-        weighted=any(each.draw for each in group.patterns),
+        weighted=len({each.draw.weight if each.draw else 1.0 for each in group.patterns}) > 1,
         before_return_rate=figure.before_return_rate,
         band=judged.band,
         target=judged.target.figure if judged.target else None,

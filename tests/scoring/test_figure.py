@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scoring.estimate import Draw
 from scoring.figure import Pattern, compute, shown
 from scoring.score import Values, judge
 from services.contracts.language.scores import ScoreMethod, Scores
@@ -47,6 +48,24 @@ def test_rate_has_wilsons_interval() -> None:
         "rate", [pattern(LIKERT, 30, overall=5), pattern(LIKERT, 17, overall=4), pattern(LIKERT, 3, overall=2)]
     )
     assert (rate.n, rate.value) == (50, 94)
+    assert rate.interval
+    assert [f"{each:.4g}" for each in rate.interval] == ["83.78", "97.94"]
+
+
+def test_a_weighted_rate_is_never_sure_of_itself_for_being_100_percent() -> None:
+    draws = (Draw("core", 20, 10), Draw("rest", 200, 10))
+    rate = compute("rate", [replace(pattern(LIKERT, 10, overall=5), draw=draw) for draw in draws])
+    assert rate.value == 100
+    assert rate.interval
+    # Kish: 22²·10² / (10·2² + 10·20²) = 11.98 respondents who count alike.
+    assert [f"{each:.4g}" for each in rate.interval] == ["75.72", "100"]
+
+
+def test_one_stratum_counts_like_everybody() -> None:
+    whole = [
+        replace(pattern(LIKERT, times, overall=value), draw=Draw("all", 500, 50)) for value, times in ((5, 47), (1, 3))
+    ]
+    rate = compute("rate", whole)
     assert rate.interval
     assert [f"{each:.4g}" for each in rate.interval] == ["83.78", "97.94"]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.interval import Interval, Stratum, newcombe, student, weigh_back, wilson
+from scoring.interval import Interval, Stratum, newcombe, student, weigh_back, wilson, wilson_of_share
 
 
 def four_digits(interval: Interval | None) -> tuple[str, ...]:
@@ -26,6 +26,7 @@ def test_wilson_is_the_closed_formula(trial: tuple[int, int]) -> None:
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
     assert wilson(successes, n) == pytest.approx((middle - half, middle + half), abs=1e-12)
+    assert wilson_of_share(share, n) == pytest.approx((middle - half, middle + half), abs=1e-9)
 
 
 def test_newcombe() -> None:
