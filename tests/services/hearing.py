@@ -54,7 +54,11 @@ async def heard(house: House, *numbers: int) -> bool:
 async def letters(house: House, number: int, topic: str = TOPIC) -> list[ConsumerRecord]:
     """The first dead letters of a topic."""
     consumer = AIOKafkaConsumer(
-        topic + DEAD, bootstrap_servers=house.settings.kafka, auto_offset_reset="earliest", group_id=None
+        topic + DEAD,
+        bootstrap_servers=house.settings.kafka,
+        auto_offset_reset="earliest",
+        group_id=None,
+        metadata_max_age_ms=2_000,
     )
     await consumer.start()
     found: list[ConsumerRecord] = []

@@ -25,7 +25,10 @@ def at(bootstrap: str, **changes: object) -> Settings:
 
 async def read(bootstrap: str, topic: str, number: int) -> list[tuple[int, bytes | None, bytes | None]]:
     """The first records of a topic, as (partition, key, value), in order per partition."""
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest", group_id=None)
+    # Of a topic that was made a moment ago, the first word on who leads its partitions may be wrong.
+    consumer = AIOKafkaConsumer(
+        topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest", group_id=None, metadata_max_age_ms=2_000
+    )
     await consumer.start()
     try:
         found: list[tuple[int, bytes | None, bytes | None]] = []
