@@ -35,8 +35,8 @@ _SKIPPED: dict[str, tuple[str, str]] = {
 
 
 def remarks_on(policy: Policy, past: Past, outcome: Outcome) -> tuple[Remark, ...]:
-    """Every remark on a trial: promises that were broken first, then what it leaves out, then what was assumed."""
-    return (
+    """Every remark on a trial: what is wrong first, then what is worth knowing, and what was assumed."""
+    remarks = (
         *_broken(outcome),
         *_unkept(outcome),
         *_skipped(policy, outcome),
@@ -44,6 +44,7 @@ def remarks_on(policy: Policy, past: Past, outcome: Outcome) -> tuple[Remark, ..
         *_silent(policy, past, outcome),
         *_assumed(policy, past),
     )
+    return tuple(sorted(remarks, key=lambda each: each.kind != "warning"))
 
 
 def _warning(en: str, zh: str) -> Remark:

@@ -18,7 +18,7 @@ from scheduler.ledger import enter
 from scheduler.plan import Standing, Term, Wave, next_term, previous_term, standing, term_of, waves
 from scheduler.policy import Closing, Rule, decide_by
 from scheduler.simulation.world import World
-from scheduler.wave import Draft, Result, begins, draw_up, is_lost, replace_lost, ticket_of, turns
+from scheduler.wave import Draft, Result, begins, decide_turn, draw_up, is_lost, replace_lost, ticket_of, turns
 from services.contracts.policy import Ask
 from services.contracts.quantities import Span
 
@@ -120,7 +120,7 @@ class Rounds:
         """A turn is decided by its own rule."""
         world = self.world
         people = world.people()
-        decision = decide_by(rule, closing, people.person(closing), world.now)
+        decision = decide_turn(rule, closing, people.person(closing), world.now)
         world.keep(enter(decision, closing, people, world.next_survey(), world.now))
 
     def _keep_guarantees(self) -> None:
