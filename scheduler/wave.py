@@ -22,7 +22,7 @@ from scheduler.allocation import (
 from scheduler.audience import Customer, Unit, contact_of, frame, means, people_asked
 from scheduler.calendar import Almanac
 from scheduler.plan import Wave, seed_of, waves
-from scheduler.policy import CALENDAR, Closing, Outcome, steps_of
+from scheduler.policy import CALENDAR, Closing, Decision, Outcome, Person, Rule, decide_by, steps_of
 from scheduler.sample import draw
 from scheduler.survey import OPEN, State
 from services.contracts.policy import Ask, Coverage, Policy, Sample
@@ -147,6 +147,15 @@ def turns(
         Closing(SOURCE, ticket, number, begins_at, facts, people.get(person), CALENDAR)
         for number, person in enumerate(people_asked(unit, most, seed), 1)
     ]
+
+
+def decide_turn(rule: Rule, turn: Closing, person: Person, now: datetime) -> Decision:
+    """The decision on a turn: as on any closing, but nobody is drawn into a promise that is broken from the start."""
+    decision = decide_by(rule, turn, person, now)
+    planned = decision.schedule
+    if planned is None or planned.first_at <= planned.promised_by or rule.survey.late == "ask":
+        return decision
+    return decision._replace(outcome="skip", reason="too_late", schedule=None)
 
 
 class Result(NamedTuple):

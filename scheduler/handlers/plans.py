@@ -14,10 +14,10 @@ from scheduler.calendar import almanac
 from scheduler.handlers.closures import find_people, record
 from scheduler.ledger import enter
 from scheduler.plan import Standing, Wave, standing
-from scheduler.policy import Closing, Rule, decide_by, rules_of
+from scheduler.policy import Closing, Rule, rules_of
 from scheduler.store import customers, plans
 from scheduler.survey import GRACE
-from scheduler.wave import draw_up, is_at_rest, is_lost, known_since, replace_lost, to_draw, turns
+from scheduler.wave import decide_turn, draw_up, is_at_rest, is_lost, known_since, replace_lost, to_draw, turns
 from services import metrics
 from services.contracts.policy import Ask, Policy, read_policy
 from services.database import Record, Transaction
@@ -116,7 +116,7 @@ async def open_plans(house: House, transaction: Transaction) -> int:
     people = await find_people(transaction, list(rules.values()), [closing for _, closing, _ in asked], register)
     now = transaction.now
     entries = [
-        enter(decide_by(rule, closing, people.person(closing), now), closing, people, uuid7(), now, drawn=drawn)
+        enter(decide_turn(rule, closing, people.person(closing), now), closing, people, uuid7(), now, drawn=drawn)
         for rule, closing, drawn in asked
     ]
     await record(transaction, entries)

@@ -29,7 +29,12 @@ TIERS = ("core",) * 10 + ("important",) * 20 + ("ordinary",) * 30
 SAMPLE = {"size": "20%", "strata": ["tier"], "over": {"core": 2}, "minimum_each": 1}
 
 
-def quarter(plan: dict[str, Any] | None = None, limit: str | None = None, **survey: Any) -> Policy:
+def quarter(
+    plan: dict[str, Any] | None = None,
+    limit: str | None = None,
+    calendar: dict[str, Any] | None = None,
+    **survey: Any,
+) -> Policy:
     """A policy that asks core to ordinary customers in the last days of a quarter; keywords replace keys of it."""
     base = {
         "on": None,
@@ -40,7 +45,7 @@ def quarter(plan: dict[str, Any] | None = None, limit: str | None = None, **surv
         "expires": "14d",
         "goal": {"zh": "了解总体评价", "en": "How customers judge us"},
     }
-    written = policy(limit=limit, **{**base, **survey}).model_dump(by_alias=True, mode="json", exclude_none=True)
+    written = policy(calendar, limit, **{**base, **survey}).model_dump(by_alias=True, mode="json", exclude_none=True)
     return Policy.model_validate(
         {**written, "plans": {"ready": "7-10 days before", "approve": "director", "sample": SAMPLE, **(plan or {})}}
     )

@@ -11,12 +11,13 @@ from scheduler.allocation import ALWAYS, Drawn, choose
 from scheduler.audience import Customer, Unit, key_of
 from scheduler.calendar import almanac
 from scheduler.plan import Wave, term_of, wave_of, waves
-from scheduler.policy import CALENDAR
+from scheduler.policy import CALENDAR, Person, rules_of
 from scheduler.wave import (
     LONGEST_WAIT,
     REST,
     Result,
     begins,
+    decide_turn,
     draw_up,
     is_at_rest,
     is_lost,
@@ -169,6 +170,18 @@ def test_a_visit_needs_nothing_but_consent() -> None:
     (turn,) = turns("test", wave(quarter()), asked, REGISTER[0]._replace(contacts=(visited,)), None, "seed", OPENS)
     assert turn.contact is not None
     assert turn.contact.channels == ("visit",)
+
+
+def test_nobody_is_drawn_into_a_promise_that_cannot_be_kept() -> None:
+    """An hour before the deadline, which ends a night."""
+    night = {"timezone": "Asia/Shanghai", "holidays": "CN", "hours": "09:00-18:00", "quiet": "21:00-09:01"}
+    for late, outcome in (("skip", ("skip", "too_late")), ("ask", ("survey", "matched"))):
+        (rule,) = rules_of("test", 1, quarter(calendar=night, late=late).document())
+        asked = unit("C-00")._replace(people=(REGISTER[0].contacts[0].contact.person,))
+        (turn,) = turns("test", wave(quarter()), asked, REGISTER[0], None, "seed", OPENS)
+        decision = decide_turn(rule, turn, Person(), PROMISED - HOUR)
+        assert (decision.outcome, decision.reason) == outcome
+        assert decide_turn(rule, turn, Person(), OPENS).outcome == "survey"
 
 
 SKIPPED, RUNNING = Result("skip"), Result("survey", "sent", True)
