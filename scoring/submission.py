@@ -15,7 +15,7 @@ from scoring.page import Page, standing
 from scoring.response import Answer, Reading, read, texts, values
 from scoring.score import judge
 from scoring.validity import Circumstances, Flag, flags, is_in
-from scoring.visit import read_nonce
+from scoring.visit import Nonce, read_nonce
 from services.contracts.policy import Policy
 from services.contracts.questionnaire import Questionnaire
 from services.contracts.responses import ResponseChannel, Validity
@@ -32,7 +32,10 @@ Fate = Literal["given", "corrected", "kept", "answered", "closed", "faulty", "un
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """One POST. `origin` stands for the sender's public address (a keyed hash), where it tells anything."""
+    """One POST. `origin` stands for the sender's public address (a keyed hash), where it tells anything.
+
+    `channel` other than `self`: one of us types what the customer said, so nothing has to come from the page.
+    """
 
     token_hash: bytes
     secret: str
@@ -41,6 +44,7 @@ class Submission:
     scanner: bool
     address: str | None
     origin: str | None
+    channel: ResponseChannel = "self"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,15 +85,21 @@ class Verdict:
 def decide(
     page: Page, policy: Policy, submission: Submission, now: datetime, neighbours: int, fresh_id: UUID
 ) -> Verdict:
-    """Judges a submission to a page. `fresh_id` is the response's id if this is its first version."""
+    """Judges a submission to a page. `fresh_id` is the response's id if this is its first version.
+
+    What one of us types is a first version only: it never changes what is there.
+    """
     state = standing(page, now, policy.corrections.within)
+    typed = submission.channel != "self"
+    if typed and state == "correctable":
+        return Verdict("answered")
     if state in ("answered", "closed"):
         return Verdict("answered" if state == "answered" else "closed")
     if submission.foreign:
         return Verdict("foreign")
     questionnaire = narrowed(policy.questionnaires[page.questionnaire], page.items)
     reading = read(questionnaire, submission.fields)
-    nonce = read_nonce(submission.secret, dict(submission.fields).get(NONCE, ""))
+    nonce = Nonce(now, 0) if typed else read_nonce(submission.secret, dict(submission.fields).get(NONCE, ""))
     if nonce is None:
         return Verdict("unproven", reading=reading)
     if nonce.base != page.version:
@@ -99,7 +109,8 @@ def decide(
     if page.version and reading.answers == page.answers:
         return Verdict("kept")
     circumstances = Circumstances(
-        seconds=None if page.version else (now - nonce.issued_at).total_seconds(),
+        channel=submission.channel,
+        seconds=None if page.version or typed else (now - nonce.issued_at).total_seconds(),
         neighbours=neighbours,
         from_staff_network=is_in(submission.address, policy.validity.staff_networks),
         by_scanner=submission.scanner,
