@@ -19,7 +19,7 @@ FIRST_CONTACT = Histogram(
 )
 SURVEYS_AT_RISK = Gauge("huifang_surveys_at_risk", "Surveys without contact whose promise ends within eight hours.")
 SURVEYS_OVERDUE = Gauge("huifang_surveys_overdue", "Surveys without contact whose promise is broken.")
-PLANS = Gauge("huifang_plans", "Plans that are not settled, by how they stand.", ["standing"])
+PLANS = Gauge("huifang_plans", "Plans that are not settled, or should be drawn up, by how they stand.", ["standing"])
 
 # notifier
 DELIVERIES = Counter("huifang_deliveries_total", "Deliveries by how they went.", ["channel", "provider", "outcome"])

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from scheduler.handlers.closures import take_closings, take_occasions, take_reopenings
 from scheduler.handlers.customers import grade_customers, take_customers
 from scheduler.handlers.guarantees import keep_guarantees
-from scheduler.handlers.plans import Planner, measure_plans, open_plans, replace_lost_units, settle_plans
+from scheduler.handlers.plans import Planner, open_plans, replace_lost_units, settle_plans
 from scheduler.handlers.responses import take_responses
 from scheduler.handlers.surveys import bring_up, measure, say_due_again, take_refusals, take_reports
 from services.contracts.customers import CustomerChanged, Occasion
@@ -23,6 +23,8 @@ PLAN_SECONDS = 5.0
 GRADE_SECONDS = 30.0
 GUARANTEE_SECONDS = 20.0
 
+PLANNER = Planner()
+
 HANDLERS: Mapping[type[Event], Handler] = {
     TicketClosed: take_closings,
     TicketReopened: take_reopenings,
@@ -38,11 +40,11 @@ TICKS = (
     Tick(name="bring_up", every=COME_UP_SECONDS, run=bring_up),
     Tick(name="keep_guarantees", every=GUARANTEE_SECONDS, run=keep_guarantees),
     Tick(name="grade_customers", every=GRADE_SECONDS, run=grade_customers),
-    Tick(name="draw_plans", every=PLAN_SECONDS, run=Planner().draw_plans),
+    Tick(name="draw_plans", every=PLAN_SECONDS, run=PLANNER.draw_plans),
     Tick(name="open_plans", every=PLAN_SECONDS, run=open_plans),
     Tick(name="replace_lost_units", every=PLAN_SECONDS, run=replace_lost_units),
     Tick(name="settle_plans", every=PLAN_SECONDS, run=settle_plans),
     Tick(name="measure", every=MEASURE_SECONDS, run=measure),
-    Tick(name="measure_plans", every=MEASURE_SECONDS, run=measure_plans),
+    Tick(name="measure_plans", every=MEASURE_SECONDS, run=PLANNER.measure_plans),
     Sweep(name="say_due_again", every=SWEEP_SECONDS, say_again=say_due_again),
 )

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import get_args
 from uuid import UUID
@@ -38,14 +39,32 @@ class Planner:
 
     async def draw_plans(self, house: House, transaction: Transaction) -> int:
         """Draws up one plan for which it is time; returns 1 where there was one."""
-        waves = await self._waves(transaction)
-        drawn = await plans.find_drawn_terms(transaction) if waves else set()
-        missing = [each for each in waves if (each[0].policy, each[2].survey, each[2].term.key) not in drawn]
+        missing = await self._missing(transaction)
         changed = await plans.find_register_changes(transaction) if missing else None
         for policy, version, wave in missing:
             if changed is not None and is_at_rest(wave, *changed, transaction.now):
                 return int(await _draw_up(transaction, policy, version, wave))
         return 0
+
+    async def measure_plans(self, house: House, transaction: Transaction) -> int:
+        """Sets the gauge of how plans stand, those that should have been drawn up among them."""
+        now = transaction.now
+        stands: Counter[Standing] = Counter()
+        for row in await plans.find_open_plans(transaction):
+            approved_at = row["approved_at"] if row["approver"] is not None else row["drawn_at"]
+            stands[standing(plans.read_wave(row), row["drawn_at"], approved_at, now)] += 1
+        for policy, _, wave in await self._missing(transaction):
+            ready_by = wave.ready_by if policy.plans.ready is not None else _promised_by(policy, wave)
+            stands[standing(wave._replace(ready_by=ready_by), None, None, now)] += 1
+        for each in get_args(Standing):
+            metrics.PLANS.labels(each).set(stands[each])
+        return 0
+
+    async def _missing(self, transaction: Transaction) -> list[tuple[Policy, int, Wave]]:
+        """The waves for whose plans it is time, and which have none."""
+        waves = await self._waves(transaction)
+        drawn = await plans.find_drawn_terms(transaction) if waves else set()
+        return [each for each in waves if (each[0].policy, each[2].survey, each[2].term.key) not in drawn]
 
     async def _waves(self, transaction: Transaction) -> list[tuple[Policy, int, Wave]]:
         """The waves of all policies in force whose plans may be drawn up by now."""
@@ -73,9 +92,12 @@ def _key(row: Record) -> tuple[str, int, bytes]:
     return row["policy"], row["version"], row["checksum"]
 
 
+def _promised_by(policy: Policy, wave: Wave) -> datetime:
+    return almanac(policy.calendar).after(wave.opens, policy.surveys[wave.survey].send.within)
+
+
 async def _draw_up(transaction: Transaction, policy: Policy, version: int, wave: Wave) -> bool:
-    calendar = almanac(policy.calendar)
-    today = transaction.now.astimezone(calendar.zone).date()
+    today = transaction.now.astimezone(almanac(policy.calendar).zone).date()
     register = await customers.list_customers(transaction)
     opted_out = await plans.find_all_opted_out(transaction)
     # A register of 100,000 takes seconds, in which everything else goes on.
@@ -86,7 +108,7 @@ async def _draw_up(transaction: Transaction, policy: Policy, version: int, wave:
         version,
         wave,
         wave.ready_by if policy.plans.ready is not None else None,
-        calendar.after(wave.opens, policy.surveys[wave.survey].send.within),
+        _promised_by(policy, wave),
         draft,
         policy.plans.approve,
     )
@@ -184,15 +206,4 @@ async def settle_plans(house: House, transaction: Transaction) -> int:
     settled = await plans.settle_plans(transaction, GRACE)
     for row in settled:
         log.info("plan_settled", **dict(row))
-    return 0
-
-
-async def measure_plans(house: House, transaction: Transaction) -> int:
-    """Sets the gauge of how plans stand."""
-    stands: Counter[Standing] = Counter()
-    for row in await plans.find_open_plans(transaction):
-        approved_at = row["approved_at"] if row["approver"] is not None else row["drawn_at"]
-        stands[standing(plans.read_wave(row), row["drawn_at"], approved_at, transaction.now)] += 1
-    for each in get_args(Standing):
-        metrics.PLANS.labels(each).set(stands[each])
     return 0

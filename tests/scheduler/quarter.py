@@ -6,7 +6,7 @@ from typing import Any
 
 from scheduler import store
 from scheduler.closure import Closure
-from scheduler.handlers.plans import Planner, measure_plans, open_plans, replace_lost_units, settle_plans
+from scheduler.handlers.plans import Planner, open_plans, replace_lost_units, settle_plans
 from scheduler.plan import Standing
 from scheduler.store import plans
 from services.clock import DrivenClock
@@ -118,7 +118,7 @@ class Quarter(Desk):
 
     async def round(self) -> list[SurveyDue]:
         """Every tick until nothing is left to do."""
-        for run in (self.planner.draw_plans, open_plans, replace_lost_units, open_plans, settle_plans, measure_plans):
+        for run in (self.planner.draw_plans, open_plans, replace_lost_units, open_plans, settle_plans):
             while await self.house.database.run("scheduler", lambda transaction, run=run: run(self.house, transaction)):  # type: ignore[misc]
                 pass
         return only(await self.come(timedelta(0)), SurveyDue)

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from scheduler.audience import people_asked
-from scheduler.handlers.plans import Planner, measure_plans, open_plans, replace_lost_units
+from scheduler.handlers.plans import Planner, open_plans, replace_lost_units
 from scheduler.plan import Standing
 from scheduler.store import plans
 from services import metrics
@@ -322,13 +322,19 @@ async def test_most_people_of_each_unit_are_drawn_by_lot(house: House, clock: Dr
 
 
 async def test_the_gauge_tells_how_plans_stand(house: House, clock: DrivenClock) -> None:
-    desk = await drawn(house, clock)
+    desk = await Quarter.begin(house, clock, quarter())
 
     async def stands() -> dict[str, float]:
-        await house.database.run("scheduler", lambda transaction: measure_plans(house, transaction))
+        await house.database.run("scheduler", lambda transaction: desk.planner.measure_plans(house, transaction))
         samples = [each for family in metrics.PLANS.collect() for each in family.samples]
         return {each.labels["standing"]: each.value for each in samples if each.value}
 
+    assert await stands() == {}
+    clock.set(DRAWN)
+    assert await stands() == {"to draw up": 1}
+    clock.set(READY + HOUR)
+    assert await stands() == {"late": 1}
+    await desk.at(DRAWN)
     assert await stands() == {"to approve": 1}
     clock.set(READY + HOUR)
     assert await stands() == {"late": 1}
