@@ -18,8 +18,8 @@ from services.contracts.surveys import SurveyDue
 from services.house import House
 from tests.rows.packs import pack
 from tests.scheduler.desk import person
+from tests.scheduler.office import Office
 from tests.scheduler.quarter import LAST_YEAR, Quarter
-from tests.scheduler.test_api_plans import Office
 
 DAY = timedelta(days=1)
 APRIL = datetime(2026, 4, 1, tzinfo=UTC)

@@ -6,50 +6,20 @@ from typing import Any
 import httpx
 import pytest
 
-from scheduler import api
 from scheduler.handlers.plans import open_plans
 from scheduler.sample import draw
-from services.auth import Role, create_key
+from services.auth import Role
 from services.clock import DrivenClock
 from services.contracts.customers import CustomerChanged
 from services.house import House
-from services.pulse import Pulse
-from services.room import Room
-from services.web import application
 from tests.scheduler.desk import report
+from tests.scheduler.office import Office
 from tests.scheduler.quarter import DRAWN, LAST_YEAR, OPENS, PROMISED, READY, Quarter, customers, quarter
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 UNREACHABLE = "01900000-0000-7000-8000-000000000000"
 HIGH = {"coverage": {"share": "100%", "active_within": "6 months"}}
-
-
-class Office:
-    """People with keys of their own, who call the room's REST."""
-
-    def __init__(self, house: House) -> None:
-        self._house = house
-        self._app = application(house, [Room(name="scheduler", routers=api.ROUTERS)], Pulse())
-        self._keys: dict[str, str] = {}
-
-    async def call(self, name: str, role: Role, method: str, path: str, body: Any = None) -> httpx.Response:
-        if name not in self._keys:
-            async with self._house.database.transaction("services") as transaction:
-                self._keys[name] = await create_key(transaction, name, role)
-        headers = {"authorization": f"Bearer {self._keys[name]}"}
-        transport = httpx.ASGITransport(self._app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://house", headers=headers) as client:
-            return await client.request(method, f"/v1/plans{path}", json=body)
-
-    async def read(self, path: str = "") -> Any:
-        response = await self.call("auditor", Role.auditor, "GET", path)
-        assert response.status_code == 200, response.text
-        return response.json()
-
-    async def approve(self, plan: str, note: str | None = None, name: str = "director") -> httpx.Response:
-        body = {"note": note} if note is not None else None
-        return await self.call(name, Role.manager, "POST", f"/{plan}/approve", body)
 
 
 @pytest.fixture
