@@ -1,7 +1,7 @@
 """`huifang policy …`: a policy file, checked before anybody proposes it, and its way into force."""
 
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -23,7 +23,7 @@ from scheduler.simulation.past import PastError, read_past
 from scheduler.simulation.poster import meter, poster
 from scheduler.simulation.recount import table
 from scheduler.simulation.summary import lines
-from scheduler.simulation.trial import Play, Trial, outcome_of, play_of, span_of
+from scheduler.simulation.trial import Play, SpanError, Trial, outcome_of, play_of, span_of
 from scheduler.simulation.words import WORDS
 from scheduler.store.policies import find_former_version, list_policy_steps
 from services.command_line import AsJson, in_transaction, show
@@ -38,6 +38,8 @@ COMMANDS = (policy,)
 
 EXIT_DATA = 65
 """As in sysexits: a file is wrong."""
+EXIT_OUTPUT = 73
+"""As in sysexits: a file cannot be written."""
 PATIENCE_SECONDS = 2.0
 DAY = ["%Y-%m-%d"]
 
@@ -253,16 +255,15 @@ def simulate(
         else _sound(lambda: read_past(_file(tickets), _file(customers), zone))
     )
     answers = _sound(lambda: read_share(answer_rate))
-    trial = Trial(found, past, *span_of(found, past, start, until), Conduct(seed=seed, answers=answers))
+    trial = Trial(found, past, *_sound(lambda: span_of(found, past, start, until)), Conduct(seed, answers))
     play = play_of(trial)
     _play(play)
     outcome = outcome_of(play)
     if html is not None:
         values = {"outcome": outcome, "charts": poster(outcome), "words": WORDS, "meter": meter}
-        html.write_text(render("scheduler", "trial.html", **values), encoding="utf-8")
+        _write(html, [render("scheduler", "trial.html", **values)])
     if decisions is not None:
-        with decisions.open("w", encoding="utf-8", newline="") as out:
-            out.writelines(table(play))
+        _write(decisions, table(play))
     typer.echo(msgspec.json.encode(outcome).decode() if as_json else "\n".join(lines(outcome)))
 
 
@@ -270,7 +271,7 @@ def _sound(read: Callable[[], Result]) -> Result:
     """What is read; a file or a value that is wrong is told in full, with exit code 65."""
     try:
         return read()
-    except (PolicyError, PastError, PydanticCustomError, ConfigurationError) as error:
+    except (PolicyError, PastError, SpanError, PydanticCustomError, ConfigurationError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(EXIT_DATA) from None
 
@@ -280,6 +281,15 @@ def _file(path: Path | None) -> PastFile | None:
         return None if path is None else PastFile(str(path), path.read_bytes())
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _write(path: Path, text: Iterable[str]) -> None:
+    try:
+        with path.open("w", encoding="utf-8", newline="") as out:
+            out.writelines(text)
+    except OSError as error:
+        typer.echo(f"{path}: cannot be written: {error.strerror}", err=True)
+        raise typer.Exit(EXIT_OUTPUT) from None
 
 
 def _play(play: Play) -> None:

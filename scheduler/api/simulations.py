@@ -16,7 +16,7 @@ from scheduler.handlers.simulations import recall
 from scheduler.revision import LARGEST
 from scheduler.simulation.conduct import Conduct
 from scheduler.simulation.past import File, Past, PastError, read_past
-from scheduler.simulation.trial import Trial, outcome_of, play_of, span_of
+from scheduler.simulation.trial import SpanError, Trial, outcome_of, play_of, span_of
 from services.contracts.policy import Policy, PolicyError, parse_policy, read_policy
 from services.contracts.quantities import ShareText
 from services.database import Transaction
@@ -93,7 +93,10 @@ def _midnight(day: date | None, zone: tzinfo) -> datetime | None:
 
 def _tried(body: TrialBody, policy: Policy, past: Past) -> bytes:
     zone, deadline = almanac(policy.calendar).zone, monotonic() + MOST_SECONDS
-    span = span_of(policy, past, _midnight(body.from_, zone), _midnight(body.to, zone))
+    try:
+        span = span_of(policy, past, _midnight(body.from_, zone), _midnight(body.to, zone))
+    except SpanError as error:
+        raise Problem(422, "invalid", f"{error}.") from None
     play = play_of(Trial(policy, past, *span, Conduct(seed=body.seed, answers=body.answer_rate)))
     for day in play.world.play():
         if monotonic() > deadline:

@@ -18,6 +18,8 @@ from scheduler.simulation.world import World
 from services.contracts.policy import Policy
 
 YEAR = timedelta(days=365)
+MOST = timedelta(days=5 * 366)
+"""Of time that is played at once."""
 _DAY = timedelta(days=1)
 
 
@@ -34,14 +36,31 @@ class Trial(NamedTuple):
     conduct: Conduct = Conduct()
 
 
+class SpanError(ValueError):
+    """The time that is to be played makes no sense; the message tells the remedy."""
+
+
 def span_of(policy: Policy, past: Past, start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
-    """The time played where it is not told: from the first event's day, a year, or until the last event's is over."""
+    """The time played where it is not told: from the first event's day, a year, or until the last event's is over.
+
+    Raises `SpanError`.
+    """
     zone = almanac(policy.calendar).zone
     moments = [event.closing.closed_at for event in past.events]
     first = min(moments, default=datetime.combine(policy.approval.effective, time(), zone))
+    if any(at is not None and not 1970 <= at.year < 2999 for at in (first, *moments, start, end)):
+        raise SpanError(
+            "a time before 1970 or after 2998. Correct it, or name the days to be played by `from` and `to`"
+        )
     start = start or datetime.combine(first.astimezone(zone).date(), time(), zone)
     last = max(moments, default=start).astimezone(zone).date() + _DAY
-    return start.astimezone(UTC), (end or max(start + YEAR, datetime.combine(last, time(), zone))).astimezone(UTC)
+    end = end or max(start + YEAR, datetime.combine(last, time(), zone))
+    if end <= start:
+        raise SpanError(f"the time ends on {end:%Y-%m-%d}, before it begins on {start:%Y-%m-%d}. Give a later `to`")
+    if end - start > MOST:
+        told = f"from {start:%Y-%m-%d} to {end:%Y-%m-%d} it is more than five years"
+        raise SpanError(f"{told}. Name the days to be played by `from` and `to`")
+    return start.astimezone(UTC), end.astimezone(UTC)
 
 
 class Play(NamedTuple):

@@ -52,6 +52,8 @@ async def test_a_version_is_tried_on_what_the_scheduler_has_heard(desk: Desk, cl
         ({"policy": "test", "version": 1, "tickets": "ticket,closed_at\nIT-1,never\n"}, 422, "tables"),
         ({"policy": "test", "version": 1, "answer_rate": "often"}, 422, "invalid"),
         ({"policy": "test", "version": 1, "more": 1}, 422, "invalid"),
+        ({"policy": "test", "version": 1, "from": "2026-03-02", "to": "2026-03-02"}, 422, "invalid"),
+        ({"policy": "test", "version": 1, "from": "1990-03-02", "to": "2999-03-02"}, 422, "invalid"),
     ],
 )
 async def test_what_cannot_be_tried_is_refused(client: Client, body: dict[str, Any], status: int, slug: str) -> None:

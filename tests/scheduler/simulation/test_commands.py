@@ -62,6 +62,27 @@ def test_a_wrong_option_is_told(files: Path, more: tuple[str, str]) -> None:
     assert more[1] in told.output
 
 
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (("2026-05-01", "2026-05-01"), "Give a later `to`"),
+        (("1990-01-01", "2026-05-01"), "more than five years"),
+        (("0001-01-01", "0001-05-01"), "before 1970"),
+    ],
+)
+def test_a_time_that_makes_no_sense_is_refused(files: Path, days: tuple[str, str], said: str) -> None:
+    told = simulate(files, "--from", days[0], "--to", days[1])
+    assert told.exit_code == 65
+    assert said in told.output
+
+
+@pytest.mark.parametrize("option", ["--html", "--decisions"])
+def test_a_file_that_cannot_be_written_is_told(files: Path, option: str) -> None:
+    told = simulate(files, option, str(files / "nowhere" / "out"))
+    assert told.exit_code == 73
+    assert "cannot be written" in told.output
+
+
 @pytest.mark.timeout(180)
 def test_the_page_needs_nothing_but_itself_and_fits_phone_and_desk(files: Path, chromium: str) -> None:
     page_file = files / "trial.html"
