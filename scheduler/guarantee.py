@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from scheduler.allocation import Proof, counts_as_followed_up, prove_guarantee
 from scheduler.plan import previous_term, term_of
-from scheduler.policy import Rule
+from scheduler.policy import HEADROOM, Closing, Decision, Person, Rule, decide_by
 from scheduler.survey import OPEN, State, StepState
 from services.contracts.policy import Guarantee
 
@@ -75,3 +75,12 @@ def missing(guarantee: Guarantee, cases: Cases) -> int:
     if guarantee.of == "asked":
         return 0
     return max(0, prove(guarantee, cases).required - cases.followed_up - cases.under_way)
+
+
+def decide_further(rule: Rule, case: Closing, person: Person, now: datetime) -> Decision:
+    """The decision on a case that was not drawn and is asked about after all, if the promise can well be kept."""
+    decision = decide_by(rule, case, person, now, "guaranteed")
+    planned = decision.schedule
+    if planned is None or rule.survey.late == "ask" or planned.first_at <= planned.promised_by - HEADROOM:
+        return decision
+    return decision._replace(outcome="skip", reason="too_late", schedule=None)

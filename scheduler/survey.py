@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from scheduler.policy import PlannedStep, Reason, Rule, Schedule, usable
+from scheduler.policy import HEADROOM, PlannedStep, Reason, Rule, Schedule, usable
 from services.contracts.deliveries import DeliveryOutcome
 from services.contracts.responses import ResponseChannel
 from services.contracts.surveys import Respondent, SurveyEnd
@@ -313,9 +313,10 @@ def _possible_from(rule: Rule, survey: Survey, step: PlannedStep, at: datetime) 
 
 
 def _in_time(rule: Rule, survey: Survey, at: datetime) -> datetime:
-    """When somebody whom nothing reached is called or visited: best in working hours, but before the deadline."""
+    """When somebody whom nothing reached is called or visited: best in working hours, but well before the deadline."""
     best, allowed = rule.almanac.in_person_from(at, survey.zone), rule.almanac.allowed_from(at, survey.zone)
-    return allowed if allowed <= survey.promised_by < best else best
+    too_late = best > survey.promised_by - HEADROOM
+    return allowed if too_late and allowed <= survey.promised_by else best
 
 
 def _reached_by(rule: Rule, survey: Survey) -> Channel | None:

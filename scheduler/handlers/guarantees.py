@@ -5,11 +5,11 @@ from datetime import date, datetime, time
 
 from scheduler import store
 from scheduler.closure import Key
-from scheduler.guarantee import missing, open_from, tally
+from scheduler.guarantee import decide_further, missing, open_from, tally
 from scheduler.handlers.closures import find_people, find_register, record, rules_in_force
 from scheduler.ledger import Entry, enter
 from scheduler.plan import Term, previous_term, term_of
-from scheduler.policy import Rule, decide_by
+from scheduler.policy import Rule
 from scheduler.store import guarantees
 from services.database import Transaction
 from services.house import House
@@ -73,7 +73,7 @@ async def _ask(transaction: Transaction, rule: Rule, keys: Sequence[Key]) -> lis
     for closure in closures:
         if closure.closing is None:
             continue
-        decision = decide_by(rule, closure.closing, people.person(closure.closing), transaction.now, "guaranteed")
+        decision = decide_further(rule, closure.closing, people.person(closure.closing), transaction.now)
         if decision.outcome == "survey":
             entries.append(enter(decision, closure.closing, people, uuid7(), transaction.now, before=closure))
     return entries

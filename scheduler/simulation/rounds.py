@@ -12,11 +12,11 @@ import msgspec
 from scheduler.allocation import Drawn, Proof, prove_coverage
 from scheduler.closure import Key
 from scheduler.grading import grade
-from scheduler.guarantee import missing, open_from, prove
+from scheduler.guarantee import decide_further, missing, open_from, prove
 from scheduler.guarantee import tally as count_cases
 from scheduler.ledger import enter
 from scheduler.plan import Standing, Term, Wave, next_term, previous_term, standing, term_of, waves
-from scheduler.policy import Closing, Rule, decide_by
+from scheduler.policy import Closing, Rule
 from scheduler.simulation.world import World
 from scheduler.wave import Draft, Result, begins, decide_turn, draw_up, is_lost, replace_lost, ticket_of, turns
 from services.contracts.policy import Ask
@@ -186,7 +186,7 @@ class Rounds:
             if wanted and before.closing is not None:
                 people = world.people()
                 person = people.person(before.closing)
-                decision = decide_by(rule, before.closing, person, world.now, "guaranteed")
+                decision = decide_further(rule, before.closing, person, world.now)
                 if decision.outcome == "survey":
                     world.keep(enter(decision, before.closing, people, world.next_survey(), world.now, before=before))
                     wanted -= 1

@@ -24,8 +24,9 @@ from scheduler.ledger import Entry, enter
 from scheduler.policy import CALENDAR, Closing, PlannedStep, Rule, decide, decide_by
 from scheduler.simulation.cases import Cases
 from scheduler.simulation.conduct import Conduct, Reply, answer, replies
-from scheduler.survey import Cause, come_up, ended, reported
+from scheduler.survey import Cause, answered, come_up, ended, reported
 from services.contracts.policy import Policy
+from services.contracts.responses import ResponseChannel
 from services.contracts.tickets import Channel
 
 
@@ -48,6 +49,7 @@ class Deed(NamedTuple):
 
 
 COMPLAINT = "complaint handled"
+_SAID_BY: dict[Channel | None, ResponseChannel] = {"call": "telephone", "visit": "visit"}
 Do = Callable[..., None]
 
 
@@ -183,7 +185,8 @@ class World:
             return
         self._note(key, step, reply.outcome)
         if reply.outcome == "answered":
-            self._save(key, Change(dossier, ended(survey, "answered", self.now), "response", "customer"))
+            after = answered(dossier.rule, survey, _SAID_BY.get(step.channel, "self"), self.now)
+            self._save(key, Change(dossier, after, "response", "customer"))
             self._hear_answer(key, dossier)
         elif reply.outcome == "refused":
             self._save(key, Change(dossier, ended(survey, "declined", self.now), "opted_out", "customer"))

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.guarantee import Cases, Group, missing, prove, tally
+from scheduler.guarantee import Cases, Group, decide_further, missing, open_from, prove, tally
 from scheduler.handlers.guarantees import keep_guarantees
+from scheduler.policy import Closing, Person
 from scheduler.sample import draw
 from scheduler.survey import State, StepState
 from services.contracts.policy import Guarantee
+from services.contracts.tickets import TicketFacts
 from tests.scheduler.client import Client
 from tests.scheduler.desk import Desk, closed, person, report
 from tests.scheduler.rules import policy, rule
@@ -117,3 +119,32 @@ async def test_the_count_can_be_read(desk: Desk, client: Client) -> None:
         "under_way": 2,
         "met": False,
     }
+
+
+MORE = rule(share="10%", send={"within": "1d"}, steps=[{"first": ["call"]}], guarantee={"share": "50%"})
+NIGHT = datetime(2026, 3, 3, 0, 45, tzinfo=UTC)  # 8:45 in Shanghai, fifteen minutes after quiet time
+
+
+def test_a_further_case_is_asked_about_only_if_its_promise_can_well_be_kept() -> None:
+    closed_at = NIGHT - timedelta(hours=20)
+    case = Closing("jira", "IT-1", 1, closed_at, TicketFacts(), person(1))
+    assert decide_further(MORE, case, Person(), NIGHT).reason == "guaranteed"
+    late = decide_further(MORE, case, Person(), closed_at + timedelta(days=1, minutes=-10))
+    assert (late.outcome, late.reason, late.schedule) == ("skip", "too_late", None)
+    asked = rule(late="ask", send={"within": "1d"}, steps=[{"first": ["call"]}], guarantee={"share": "50%"})
+    assert decide_further(asked, case, Person(), closed_at + timedelta(days=1, minutes=-10)).outcome == "survey"
+
+
+@pytest.mark.parametrize(
+    ("survey", "earliest"),
+    [
+        ({"send": {"within": "2d"}}, NIGHT - timedelta(days=3)),
+        ({"send": {"within": "2d"}, "late": "ask"}, None),
+        # Of a week, cases are asked about in the following one: those of the week before the last may still be open.
+        ({"send": {"within": "2d"}, "every": "week, on monday"}, datetime(2026, 2, 15, 16, tzinfo=UTC)),
+    ],
+)
+def test_cases_are_looked_for_from_when_they_can_still_be_asked_about(
+    survey: dict[str, Any], earliest: datetime | None
+) -> None:
+    assert open_from(rule(**survey), NIGHT) == earliest

@@ -35,6 +35,9 @@ ALL: tuple[Channel, ...] = ("sms", "email", "call")
 OUTCOMES: tuple[DeliveryOutcome, ...] = get_args(DeliveryOutcome)
 
 
+CLOSED_AT_TEN = Closing("jira", "IT-1", 1, MONDAY, TicketFacts(), Contact(person=UUID(int=1), sealed=b"", channels=ALL))
+
+
 def new(
     asked: Rule, channels: tuple[Channel, ...] = ALL, closed_at: datetime = MONDAY, zone: str | None = None
 ) -> Survey:
@@ -62,6 +65,14 @@ def said(asked: Rule, survey: Survey) -> tuple[Survey, PlannedStep, datetime]:
 
 def told(asked: Rule, survey: Survey, step: PlannedStep, outcome: DeliveryOutcome, at: datetime) -> Survey:
     return reported(asked, survey, step.number, outcome, at, at)
+
+
+def test_a_call_is_not_left_to_the_moment_of_the_deadline() -> None:
+    asked = rule({"quiet": "20:00-09:00", "hours": "10:00-16:00"}, send={"within": "1d"}, steps=[{"first": ["call"]}])
+    at_ten = new(asked, closed_at=MONDAY)  # work begins at the deadline to the minute
+    late = replanned(asked, at_ten, schedule(asked, CLOSED_AT_TEN, MONDAY + 15 * HOUR), MONDAY + 15 * HOUR)
+    assert late.promised_by == MONDAY + DAY
+    assert late.next_at == MONDAY + 23 * HOUR  # nine o'clock, when quiet time ends
 
 
 def test_without_an_answer_there_follow_a_reminder_the_call_list_and_the_end() -> None:
