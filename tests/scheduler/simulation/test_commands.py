@@ -1,4 +1,6 @@
+import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -6,6 +8,13 @@ from playwright.sync_api import sync_playwright
 from typer.testing import CliRunner, Result
 
 from scheduler.commands import policy
+from services.clock import DrivenClock
+from services.database import Database
+from services.house import House
+from services.seal import KeyRing, Seal
+from services.settings import Settings
+from tests.conftest import KEYRING, NOWHERE
+from tests.scheduler.desk import Desk, closed, person
 from tests.scheduler.simulation.policies import CUSTOMERS, TICKETS, as_yaml, whole
 
 
@@ -60,6 +69,33 @@ def test_a_wrong_option_is_told(files: Path, more: tuple[str, str]) -> None:
     told = simulate(files, *more)
     assert told.exit_code == 65
     assert more[1] in told.output
+
+
+async def _no_check(_: Database) -> None: ...
+
+
+async def _heard(url: str) -> None:
+    """The scheduler hears of three closed tickets."""
+    clock = DrivenClock(datetime(2026, 3, 2, 2, tzinfo=UTC))
+    database = await Database.open(url, clock)
+    settings = Settings.model_validate({"database_url": url, "kafka": NOWHERE, "keyring": KEYRING})
+    desk = Desk(House(settings=settings, clock=clock, database=database, seal=Seal(KeyRing(KEYRING))), clock)
+    await desk.install(whole())
+    for number in range(3):
+        await desk.hear(closed(clock.now(), person(number), f"IT-{number}"))
+    await database.close()
+
+
+def test_what_the_scheduler_has_heard_is_played(
+    files: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("DATABASE_URL", database_url), ("KAFKA", NOWHERE), ("KEYRING", KEYRING)):
+        monkeypatch.setenv(f"HUIFANG_{name}", value)
+    monkeypatch.setattr("services.run._check_schema", _no_check)
+    asyncio.run(_heard(database_url))
+    told = CliRunner().invoke(policy, ["simulate", str(files / "policy.yaml"), "--database", "--json"])
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout)["tickets"] == 3
 
 
 @pytest.mark.parametrize(
