@@ -19,8 +19,8 @@ from scheduler.simulation.past import File, Past, PastError, read_past
 from scheduler.simulation.trial import SpanError, Trial, outcome_of, play_of, span_of
 from services.contracts.policy import Policy, PolicyError, parse_policy, read_policy
 from services.contracts.quantities import ShareText
-from services.database import Transaction
 from services.errors import Problem
+from services.house import House
 from services.web import house_of
 
 router = APIRouter(prefix="/v1", tags=["scheduler"])
@@ -54,15 +54,32 @@ class TrialBody(BaseModel):
     seed: Annotated[str, StringConstraints(max_length=100)] = "1"
 
 
-async def _gather(body: TrialBody, transaction: Transaction) -> tuple[Policy, Past]:
-    """The policy and the past that a request means. Raises `Problem`."""
-    policy = await _policy(body, transaction)
-    zone = almanac(policy.calendar).zone
+async def _policy_of(body: TrialBody, house: House) -> Policy:
+    """The policy that a request means. Raises `Problem`."""
+    if (body.text is None) == (body.policy is None) or (body.policy is None) != (body.version is None):
+        raise Problem(422, "invalid", "Name a policy by `text`, or by `policy` and `version`.")
+    if body.text is not None:
+        try:
+            return await asyncio.to_thread(parse_policy, body.text, "policy.yaml")
+        except PolicyError as error:
+            raise Problem(
+                422, "policy", f"The policy has {len(error.lines)} mistakes.", findings=list(error.lines)
+            ) from None
+    async with house.database.reading() as transaction:
+        row = await store.find_policy_version(transaction, body.policy or "", body.version or 0)
+    if row is None:
+        raise Problem(404, "unknown", "There is no such version of such a policy.")
+    return read_policy(row["document"])
+
+
+async def _past_of(body: TrialBody, house: House, zone: tzinfo) -> Past:
+    """The past that a request means. Raises `Problem`."""
     if body.tickets is None:
-        return policy, await recall(transaction, _midnight(body.from_, zone), _midnight(body.to, zone))
+        async with house.database.reading() as transaction:
+            return await recall(transaction, _midnight(body.from_, zone), _midnight(body.to, zone))
     tickets, customers = _file("tickets", body.tickets), _file("customers", body.customers)
     try:
-        return policy, await asyncio.to_thread(read_past, tickets, customers, zone)
+        return await asyncio.to_thread(read_past, tickets, customers, zone)
     except PastError as error:
         findings = str(error).splitlines()
         raise Problem(422, "tables", f"The tables have {len(findings)} mistakes.", findings=findings) from None
@@ -70,21 +87,6 @@ async def _gather(body: TrialBody, transaction: Transaction) -> tuple[Policy, Pa
 
 def _file(name: str, text: str | None) -> File | None:
     return None if text is None else File(name, text.encode())
-
-
-async def _policy(body: TrialBody, transaction: Transaction) -> Policy:
-    if (body.text is None) == (body.policy is None) or (body.policy is None) != (body.version is None):
-        raise Problem(422, "invalid", "Name a policy by `text`, or by `policy` and `version`.")
-    if body.text is not None:
-        try:
-            return await asyncio.to_thread(parse_policy, body.text, "policy.yaml")
-        except PolicyError as error:
-            findings = [str(each) for each in error.lines]
-            raise Problem(422, "policy", f"The policy has {len(findings)} mistakes.", findings=findings) from None
-    row = await store.find_policy_version(transaction, body.policy or "", body.version or 0)
-    if row is None:
-        raise Problem(404, "unknown", "There is no such version of such a policy.")
-    return read_policy(row["document"])
 
 
 def _midnight(day: date | None, zone: tzinfo) -> datetime | None:
@@ -117,6 +119,7 @@ async def simulate_policy(body: TrialBody, request: Request) -> Response:
     if _one_at_a_time.locked():
         raise Problem(429, "busy", "Another trial is being played; try again when it is over.")
     async with _one_at_a_time:
-        async with house_of(request).database.reading() as transaction:
-            policy, past = await _gather(body, transaction)
+        house = house_of(request)
+        policy = await _policy_of(body, house)
+        past = await _past_of(body, house, almanac(policy.calendar).zone)
         return Response(await asyncio.to_thread(_tried, body, policy, past), media_type="application/json")
