@@ -32,7 +32,7 @@ class Cases(NamedTuple):
 
 
 def tally(rule: Rule, guarantee: Guarantee, groups: Iterable[Group]) -> Cases:
-    """Counts the cases of a rule. One is followed up by an answer or a talk, or as the guarantee narrows it."""
+    """Counts the cases of a rule. One is followed up by an answer, a refusal or a talk, or as the guarantee narrows it."""
     total = asked = followed_up = under_way = 0
     for state, steps, cases in groups:
         total += cases
@@ -47,7 +47,8 @@ def tally(rule: Rule, guarantee: Guarantee, groups: Iterable[Group]) -> Cases:
 
 
 def _is_followed_up(rule: Rule, guarantee: Guarantee, state: State, steps: Sequence[StepState | None]) -> bool:
-    if state == "answered" and counts_as_followed_up(guarantee, None):
+    refused = state == "declined" and any(steps)  # he was reached and said no
+    if (state == "answered" or refused) and counts_as_followed_up(guarantee, None):
         return True
     talked = (each.channel for each, known in zip(rule.steps, steps, strict=True) if known == "delivered")
     return any(channel in TALKS and counts_as_followed_up(guarantee, channel) for channel in talked)

@@ -31,6 +31,8 @@ def guarantee(**fields: Any) -> Guarantee:
     [
         (None, "answered", ("accepted", None, None), True),
         (None, "sent", ("accepted", None, None), False),
+        (None, "declined", ("accepted", None, None), True),
+        (None, "declined", (None, None, None), False),
         (None, "expired", ("accepted", None, "delivered"), True),
         (["call"], "answered", ("accepted", None, None), False),
         (["call"], "answered", ("accepted", None, "delivered"), True),

@@ -122,6 +122,6 @@ class Guarantee(Part):
     of: Literal["all", "asked"] = "all"
     """Of all cases that the survey means, or of those that were asked."""
     by: Annotated[tuple[Channel, ...], Field(min_length=1), AfterValidator(distinct)] | None = None
-    """Only contact by one of these counts; without it any answer or talk does."""
+    """Only contact by one of these counts; without it any answer, refusal or talk does."""
     every: Period = "quarter"
     """The period over which it is counted."""
