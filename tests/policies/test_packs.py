@@ -44,7 +44,12 @@ def test_there_is_one_pack_for_each_source_and_scheme() -> None:
 def test_a_pack_is_a_policy_and_travels_whole(name: str) -> None:
     policy = pack(name)
     assert policy.policy == name
-    assert read_policy(policy.document()) == policy
+    travelled = read_policy(policy.document())
+    assert travelled.document() == policy.document()
+    scores = {survey: policy.scores_of(survey) for survey in policy.surveys}
+    assert {survey: travelled.scores_of(survey) for survey in policy.surveys} == scores
+    own = {"surveys": policy.surveys}  # their scores travel completed
+    assert travelled.model_copy(update=own) == policy
 
 
 @pytest.mark.parametrize("name", NAMES)
