@@ -32,7 +32,7 @@ class Cases(NamedTuple):
 
 
 def tally(rule: Rule, guarantee: Guarantee, groups: Iterable[Group]) -> Cases:
-    """Counts the cases of a rule. One is followed up by an answer, a refusal or a talk, or as the guarantee narrows it."""
+    """Counts the cases of a rule. An answer, a refusal or a talk follows one up, unless the guarantee narrows it."""
     total = asked = followed_up = under_way = 0
     for state, steps, cases in groups:
         total += cases
