@@ -101,7 +101,8 @@ def _survey_faults(chapters: Chapters) -> Iterator[Fault]:
         items = {item.id: item for item in chapters.questionnaires[survey.questionnaire].items}
         if survey.again is not None:
             yield from _condition_faults(survey.again.when, items, (*at, "again", "when"))
-        scores, place = (survey.scores, (*at, "scores")) if survey.scores else (chapters.scores, ("scores",))
+        own = survey.scores
+        scores, place = (own.completed_by(chapters.scores), (*at, "scores")) if own else (chapters.scores, ("scores",))
         yield from _method_faults(scores, items, survey.questionnaire, place)
 
 

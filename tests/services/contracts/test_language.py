@@ -8,7 +8,8 @@ from pydantic_core import PydanticCustomError
 from services.contracts.language.reporting import read_part
 from services.contracts.language.samples import ALL, Size, read_size
 from services.contracts.language.timing import Every, Ready, read_back, read_every, read_ready
-from tests.services.contracts.drafts import refused, with_more
+from services.contracts.policy import read_policy
+from tests.services.contracts.drafts import read, refused, with_more
 
 
 @pytest.mark.parametrize(
@@ -126,3 +127,32 @@ def test_grades_fall_and_leave_nobody_out(grades: str, finding: str) -> None:
 )
 def test_what_cannot_be_meant_is_refused(more: str, finding: str) -> None:
     assert any(finding in line for line in refused(with_more(more + "\n"))), refused(with_more(more + "\n"))
+
+
+OWN = """\
+    scores: {own}
+scores: {method: mean, item: overall, target: 90, period: quarter, bands: [{from: 0, name: {zh: 全部, en: All}}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("own", "method", "item", "target", "period"),
+    [
+        ("{target: 80}", "mean", "overall", 80, "quarter"),
+        ("{method: mean, period: year}", "mean", "overall", 90, "year"),
+        ("{method: rate}", "rate", None, None, "quarter"),
+    ],
+)
+def test_a_surveys_own_scores_take_what_they_leave_out_from_the_policys(
+    own: str, method: str, item: str | None, target: float | None, period: str
+) -> None:
+    policy = read(with_more(OWN.replace("{own}", own)))
+    for known in (policy, read_policy(policy.document())):
+        scores = known.scores_of("ticket")
+        assert (scores.method, scores.item, scores.target, scores.period) == (method, item, target, period)
+        assert [band.name.en for band in scores.bands] == ["All"]
+
+
+def test_what_a_survey_takes_from_the_policy_must_fit_its_questionnaire() -> None:
+    nps = "    scores: {target: 50}\nscores: {method: nps}\n"
+    assert "the method 'nps' finds no item to work on" in refused(with_more(nps))
