@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
-from scheduler.policy import AGAIN, CALENDAR, TICKET
+from scheduler.guarantee import TALKS
+from scheduler.policy import AGAIN, CALENDAR, TICKET, steps_of
 from scheduler.simulation.outcome import Outcome, Remark
 from scheduler.simulation.past import Past
 from scheduler.simulation.tally import Decisions
 from scheduler.simulation.words import WORDS
-from services.contracts.policy import Policy
+from services.contracts.policy import Policy, Survey
 
 NOTABLE = 0.01
 """From which share of all decisions on it a reason to skip is remarked upon."""
@@ -38,7 +39,7 @@ def remarks_on(policy: Policy, past: Past, outcome: Outcome) -> tuple[Remark, ..
     """Every remark on a trial: what is wrong first, then what is worth knowing, and what was assumed."""
     remarks = (
         *_broken(outcome),
-        *_unkept(outcome),
+        *_unkept(policy, outcome),
         *_skipped(policy, outcome),
         *_heavy(outcome),
         *_silent(policy, past, outcome),
@@ -74,7 +75,7 @@ def _broken(outcome: Outcome) -> Iterator[Remark]:
         )
 
 
-def _unkept(outcome: Outcome) -> Iterator[Remark]:
+def _unkept(policy: Policy, outcome: Outcome) -> Iterator[Remark]:
     for plan in outcome.plans:
         name = f"{plan.survey} {plan.term}"
         if not plan.ready:
@@ -89,12 +90,22 @@ def _unkept(outcome: Outcome) -> Iterator[Remark]:
                 )
     for each in outcome.guarantees:
         if not each.followed_up.met:
+            en, zh = _remedy(policy.surveys[each.survey])
             yield _warning(
                 f"{each.survey} follows up {each.followed_up.counted} of {each.followed_up.total} cases of {each.term}"
-                f" and needs {each.followed_up.required}: raise `share`, or lengthen send.within",
+                f" and needs {each.followed_up.required}: {en}",
                 f"{each.survey} 在 {each.term} 回访 {each.followed_up.total} 件中的 {each.followed_up.counted} 件，"
-                f"需要 {each.followed_up.required} 件：请提高 share 或延长 send.within",
+                f"需要 {each.followed_up.required} 件：{zh}",
             )
+
+
+def _remedy(survey: Survey) -> tuple[str, str]:
+    """What brings more cases of a guarantee to be followed up."""
+    if survey.share < 1:
+        return "raise `share`, or lengthen send.within", "请提高 share 或延长 send.within"
+    if TALKS.isdisjoint(step.channel for step in steps_of(survey)):
+        return "add a call or a visit for who does not answer", "请为未答复者增加电话或走访"
+    return "lengthen send.within or `expires`, or ask more channels", "请延长 send.within 或 expires，或增加渠道"
 
 
 def _skipped(policy: Policy, outcome: Outcome) -> Iterator[Remark]:
@@ -135,7 +146,9 @@ def _silent(policy: Policy, past: Past, outcome: Outcome) -> Iterator[Remark]:
         on = policy.surveys[each.name].on
         if each.surveys:
             continue
-        if on is None:
+        if on is None and not any(plan.survey == each.name for plan in outcome.plans):
+            cause = ("it does not open in the days played", "试行期间未到开始时间")
+        elif on is None:
             cause = ("the register holds nobody whom it means", "客户档案中没有符合条件的人")
         elif on not in kinds and on != "occasion":
             cause = (f"the files hold no event “{on}”", f"文件中没有事件“{WORDS.get(on, on)}”")

@@ -160,3 +160,27 @@ def test_the_table_has_every_decision_every_survey_and_every_unit() -> None:
 
 def _records(lines: Iterable[str]) -> list[str]:
     return [line.partition(",")[0] for line in lines]
+
+
+def test_a_survey_that_does_not_open_in_the_days_played_is_told_so() -> None:
+    policy = whole()
+    past = read_past(File("tickets.csv", TICKETS.encode()), File("customers.csv", CUSTOMERS.encode()), SHANGHAI)
+    days = datetime(2026, 3, 2, tzinfo=SHANGHAI), datetime(2026, 3, 4, tzinfo=SHANGHAI)
+    play = play_of(Trial(policy, past, *days, USUAL))
+    for _ in play.world.play():
+        pass
+    remarks = [each.en for each in outcome_of(play).remarks]
+    assert "survey quarter asked nobody: it does not open in the days played" in remarks
+
+
+def test_what_would_keep_a_guarantee_depends_on_what_is_missing() -> None:
+    remedies = {}
+    for steps in ([{"first": ["sms"]}], [{"first": ["sms"]}, {"call": "4 working hours before deadline"}]):
+        survey = {**_ticket(), "share": "100%", "steps": steps, "guarantee": {"share": "100%", "every": "quarter"}}
+        outcome = tried(whole(surveys={"ticket": survey}), Conduct(answers=0, talks=0, fails=1))
+        (remark,) = (each.en for each in outcome.remarks if "follows up" in each.en)
+        remedies[len(steps)] = remark.rpartition(": ")[2]
+    assert remedies == {
+        1: "add a call or a visit for who does not answer",
+        2: "lengthen send.within or `expires`, or ask more channels",
+    }
