@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from re import findall, fullmatch
 from typing import Any
 
 from pydantic_core import ErrorDetails
@@ -13,8 +14,8 @@ _READ = "docs/policy.md describes every key"
 _TYPES: dict[str, tuple[str, str]] = {
     "bool_type": ("true or false", "Write true or false; yes, no, on and off are only words in YAML 1.2"),
     "string_type": ("a text", "Put it in quotes"),
-    "int_type": ("a whole number", "Write digits without quotes"),
-    "float_type": ("a number", "Write it without quotes"),
+    "int_type": ("a whole number", "Write it in digits, without quotes, like 2"),
+    "float_type": ("a number", "Write digits alone, without quotes, like 90 or 0.5"),
     "tuple_type": ("a list", "Write it as a list: [a, b]"),
     "dict_type": ("a mapping", "Write it as key: value, indented"),
     "model_type": ("a mapping", "Write it as key: value, indented"),
@@ -29,7 +30,15 @@ _TYPES: dict[str, tuple[str, str]] = {
 
 def explain(errors: Sequence[ErrorDetails], document: Document, schema: dict[str, Any]) -> list[Finding]:
     """One finding for each error, at its place in the document; `schema` is the JSON Schema of the language."""
-    return [finding for error in errors for finding in _findings(error, document, schema)]
+    told = [error for error in errors if not _follows(error, errors)]
+    return [finding for error in told for finding in _findings(error, document, schema)]
+
+
+def _follows(error: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:
+    """Whether a list only seems too short because one of its values is wrong, which is told where it stands."""
+    place = error["loc"]
+    below = (other["loc"] for other in errors if len(other["loc"]) > len(place))
+    return error["type"] == "too_short" and any(other[: len(place)] == place for other in below)
 
 
 def _findings(error: ErrorDetails, document: Document, schema: dict[str, Any]) -> list[Finding]:
@@ -51,12 +60,27 @@ def _finding(error: ErrorDetails, document: Document, schema: dict[str, Any]) ->
     if explanation is not None:
         return Finding(key, *explanation(error, _keys_at(path[:-1], schema)))
     if error["type"] in _TYPES:
-        expected, remedy = _TYPES[error["type"]]
+        expected, usual = _TYPES[error["type"]]
+        remedy = _with_what_was_written(error) or usual
         return Finding(place, f"expected {expected}, found {_short(error['input'])}", remedy)
     message = error["msg"].removeprefix("Value error, ")
     if message.startswith("Input should be "):
         return Finding(place, f"{_short(error['input'])} is out of range", f"It should be {message[16:]}")
     return Finding(place, message, str(context.get("remedy", _READ)))
+
+
+def _with_what_was_written(error: ErrorDetails) -> str | None:
+    """The remedy in the writer's own words, where they tell what he meant; else None."""
+    written = error["input"]
+    if not isinstance(written, str):
+        return None
+    if error["type"] == "float_type" and (percent := fullmatch(r"([0-9]{1,3}(?:\.[0-9]+)?) ?%", written)):
+        return f"Write {percent[1]}, without the sign"
+    if error["type"] == "tuple_type":
+        return f"Write it as a list: [{written}]"
+    if error.get("ctx", {}).get("class_name") == "Words":
+        return "Write it in both languages: {zh: …, en: …}"
+    return None
 
 
 def _known(location: Sequence[str | int], document: Document) -> Path:
@@ -83,7 +107,10 @@ def _missing_key(error: ErrorDetails, keys: Sequence[str]) -> tuple[str, str]:
 
 
 def _choice(error: ErrorDetails, keys: Sequence[str]) -> tuple[str, str]:
-    return f"{_short(error['input'])} is not allowed here", f"Write {error.get('ctx', {}).get('expected', _READ)}"
+    expected = str(error.get("ctx", {}).get("expected", _READ))
+    close = get_close_matches(str(error["input"]).lower(), findall(r"'([^']+)'", expected), n=1)
+    meant = f"Did you mean {close[0]!r}? " if close else ""
+    return f"{_short(error['input'])} is not allowed here", f"{meant}Write {expected}"
 
 
 def _no_step(error: ErrorDetails, keys: Sequence[str]) -> tuple[str, str]:

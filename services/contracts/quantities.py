@@ -14,6 +14,12 @@ from services.contracts.part import wrong
 Unit = Literal["minutes", "hours", "days", "weeks", "months", "years", "working hours", "working days"]
 
 _LETTERS: dict[Unit, str] = {"minutes": "m", "hours": "h", "days": "d", "weeks": "w"}
+_LEAST: dict[Unit, timedelta] = {
+    "working hours": timedelta(hours=1),
+    "working days": timedelta(days=1),
+    "months": timedelta(days=28),
+    "years": timedelta(days=365),
+}
 _UNITS: dict[str, Unit] = {
     name: unit for unit in get_args(Unit) for name in (unit, unit.removesuffix("s"), _LETTERS.get(unit, unit))
 }
@@ -40,11 +46,24 @@ class Span(NamedTuple):
         """The length where it is the same on every calendar: minutes to weeks; else None."""
         return None if self.unit not in _LETTERS else timedelta(**{self.unit: self.amount})
 
+    @property
+    def least(self) -> timedelta:
+        """What it comes to at least, on whatever calendar: a working day is no shorter than a day."""
+        plain = self.plain
+        return plain if plain is not None else self.amount * _LEAST[self.unit]
+
     def __str__(self) -> str:
         letter = _LETTERS.get(self.unit)
         if letter:
             return f"{self.amount}{letter}"
         return f"{self.amount} {self.unit if self.amount != 1 else self.unit.removesuffix('s')}"
+
+
+def not_shorter(one: Span, other: Span) -> bool:
+    """Whether `one` is on every calendar at least as long as `other`; False where that depends on the calendar."""
+    if one.unit == other.unit:
+        return one.amount >= other.amount
+    return other.plain is not None and one.least >= other.plain
 
 
 class Rate(NamedTuple):

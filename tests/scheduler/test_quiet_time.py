@@ -19,7 +19,7 @@ from scheduler.policy import Closing, Rule, Schedule, reachable, schedule, steps
 from scheduler.survey import OPEN, come_up, planned, reported
 from services.contracts.deliveries import DeliveryOutcome
 from services.contracts.policy import Calendar, Survey
-from services.contracts.quantities import Span, read_span
+from services.contracts.quantities import Span, not_shorter, read_span
 from services.contracts.tickets import Channel, Contact, TicketFacts
 from tests.scheduler.rules import rule
 
@@ -102,8 +102,10 @@ def surveys(draw: st.DrawFn) -> dict[str, Any]:
     waits = sorted(draw(st.sets(st.integers(1, 80), max_size=2)))
     steps += [{"reminder": f"after {wait}h"} for wait in waits]
     kinds = draw(st.sampled_from(((), ("call",), ("visit",), ("call", "visit"), ("visit", "call"))))
-    steps += [{kind: f"{draw(spans)} before deadline"} for kind in kinds]
     send = draw(sends)
+    # The language refuses calls and visits before the promise begins.
+    fitting = spans.map(lambda span: "0 hours" if not_shorter(read_span(span), read_span(send["within"])) else span)
+    steps += [{kind: f"{draw(fitting)} before deadline"} for kind in kinds]
     # The language refuses pages that close before a call or a visit.
     least = max(hours_of(send["within"]) if kinds else 0, *waits, 0)
     return {"send": send, "steps": steps, "expires": f"{least + draw(st.integers(1, 400))}h"}

@@ -110,7 +110,9 @@ def _method_faults(scores: Scores, items: Mapping[str, Item], asked: str, at: Pa
     scaled = {name: item.scale for name, item in items.items() if item.scale is not None}
     if scores.item is not None:
         yield from _unknown(f"the item of questionnaire {asked!r}", scores.item, scaled, (*at, "item"))
-        scaled = {name: scale for name, scale in scaled.items() if name == scores.item}
+        if scores.item not in scaled:
+            return
+        scaled = {scores.item: scaled[scores.item]}
     needed = {"nps": {"nps"}, "ces": {"ces"}, "option-total": {"likert5", "faces", "stars"}}.get(scores.method)
     if needed and not needed & set(scaled.values()):
         yield Fault(

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from services.contracts.language.names import distinct
 from services.contracts.part import Part, wrong
-from services.contracts.quantities import AfterText, BeforeText, Span, SpanText
+from services.contracts.quantities import AfterText, BeforeText, Span, SpanText, not_shorter
 from services.contracts.tickets import Channel
 
 
@@ -24,10 +24,9 @@ class Send(Part):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        after, within = self.after.plain, self.within.plain
         if self.within.amount == 0:
             raise wrong("`within` leaves no time to ask", "Write a time above 0, like 2d")
-        if after is not None and within is not None and after >= within:
+        if not_shorter(self.after, self.within):
             raise wrong(
                 f"`after` ({self.after}) is not before `within` ({self.within})", "Make `within` the longer one"
             )

@@ -71,10 +71,9 @@ def read_every(text: Any) -> Every:
     """
     match = re.fullmatch(_EVERY, text) if isinstance(text, str) else None
     if match is None:
-        raise wrong(
-            f"{text!r} does not say when in which period",
-            "Write it like `week, on monday`, `quarter` or `quarter, from 10 days before its end`",
-        )
+        usual = "Write it like `week, on monday`, `month`, `quarter, from 10 days before its end` or `year`"
+        remedy = "There is no half-year: write `quarter` or `year`" if "half" in str(text).lower() else usual
+        raise wrong(f"{text!r} does not say when in which period", remedy)
     period: Period = next(each for each in get_args(Period) if each == match[1])
     if match[2] is not None:
         return _on_weekday(period, match[2])
