@@ -66,6 +66,13 @@ def not_shorter(one: Span, other: Span) -> bool:
     return other.plain is not None and one.least >= other.plain
 
 
+def is_longer(one: Span, other: Span) -> bool:
+    """Whether `one` is on every calendar longer than `other`; False where that depends on the calendar."""
+    if one.unit == other.unit:
+        return one.amount > other.amount
+    return other.plain is not None and one.least > other.plain
+
+
 class Rate(NamedTuple):
     """At most `most` within any period of length `period`."""
 

@@ -40,6 +40,12 @@ def policy(
     )
 
 
+def steps_within(hours: int) -> list[dict[str, Any]]:
+    """The usual steps for a promise of so many hours: the language refuses a call before the promise begins."""
+    call = f"{min(8, hours)} working hours before deadline"
+    return [{"first": ["sms", "email"]}, {"reminder": "after 24h"}, {"call": call}]
+
+
 def rule(calendar: dict[str, Any] | None = None, limit: str | None = None, **survey: Any) -> Rule:
     """The one rule of such a policy."""
     return rules_of("test", 1, policy(calendar, limit, **survey).document())[0]

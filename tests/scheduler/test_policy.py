@@ -11,7 +11,7 @@ from scheduler.policy import Closing, Decision, Person, Rule, decide, decide_by_
 from scheduler.sample import draw
 from services.contracts.quantities import Rate
 from services.contracts.tickets import Contact, TicketFacts
-from tests.scheduler.rules import policy, rule
+from tests.scheduler.rules import policy, rule, steps_within
 from tests.scheduler.test_calendar import EXAMPLES, ZONES, moments, quiets
 
 MONDAY = datetime(2026, 3, 2, 2, tzinfo=UTC)  # 10:00 in Shanghai
@@ -112,7 +112,8 @@ def test_rules_are_compiled_once_a_version() -> None:
 def test_no_first_contact_is_planned_in_quiet_time_and_none_late_that_could_be_in_time(
     quiet: str, zone: str, closed_at: datetime, after: int, longer: int, waited: int
 ) -> None:
-    asked = rule({"quiet": quiet}, late="ask", send={"after": f"{after}h", "within": f"{after + longer}h"})
+    send = {"after": f"{after}h", "within": f"{after + longer}h"}
+    asked = rule({"quiet": quiet}, late="ask", send=send, steps=steps_within(after + longer))
     now = closed_at + timedelta(minutes=waited)
     plan = schedule(asked, closing(closed_at, contact(zone)), now)
     assert plan.first_at >= now

@@ -19,7 +19,7 @@ from scheduler.policy import Closing, Rule, Schedule, reachable, schedule, steps
 from scheduler.survey import OPEN, come_up, planned, reported
 from services.contracts.deliveries import DeliveryOutcome
 from services.contracts.policy import Calendar, Survey
-from services.contracts.quantities import Span, not_shorter, read_span
+from services.contracts.quantities import Span, is_longer, read_span
 from services.contracts.tickets import Channel, Contact, TicketFacts
 from tests.scheduler.rules import rule
 
@@ -104,7 +104,7 @@ def surveys(draw: st.DrawFn) -> dict[str, Any]:
     kinds = draw(st.sampled_from(((), ("call",), ("visit",), ("call", "visit"), ("visit", "call"))))
     send = draw(sends)
     # The language refuses calls and visits before the promise begins.
-    fitting = spans.map(lambda span: "0 hours" if not_shorter(read_span(span), read_span(send["within"])) else span)
+    fitting = spans.map(lambda span: "0 hours" if is_longer(read_span(span), read_span(send["within"])) else span)
     steps += [{kind: f"{draw(fitting)} before deadline"} for kind in kinds]
     # The language refuses pages that close before a call or a visit.
     least = max(hours_of(send["within"]) if kinds else 0, *waits, 0)

@@ -25,7 +25,7 @@ from scheduler.survey import (
 from services.contracts.deliveries import DeliveryOutcome
 from services.contracts.surveys import SurveyEnd
 from services.contracts.tickets import Channel, Contact, TicketFacts
-from tests.scheduler.rules import rule
+from tests.scheduler.rules import rule, steps_within
 from tests.scheduler.test_calendar import EXAMPLES, ZONES, moments, quiets
 
 MONDAY = datetime(2026, 3, 2, 2, tzinfo=UTC)  # 10:00 in Shanghai
@@ -189,7 +189,7 @@ def test_after_a_call_in_place_of_failed_messages_the_visit_keeps_its_time() -> 
 
 
 def test_who_has_no_channel_at_all_is_visited_at_once() -> None:
-    asked = rule(steps=IN_PERSON)
+    asked = rule(send=THREE_WEEKS, expires="30d", steps=IN_PERSON)
     survey, step, at = said(asked, new(asked, ()))
     assert (step.kind, step.channel, at) == ("visit", "visit", MONDAY + 2 * HOUR)
     assert told(asked, survey, step, "failed", at + HOUR).state == "unreachable"
@@ -207,7 +207,8 @@ def test_a_visit_can_be_the_first_contact_and_a_call_stand_in_for_it() -> None:
 
 
 def test_a_visit_whose_time_has_come_already_leaves_the_call_two_hours() -> None:
-    asked = rule(steps=IN_PERSON)  # promised in two days: both lie before the closing
+    in_person = [{"call": "2d before deadline"}, {"visit": "47h before deadline"}]
+    asked = rule(steps=[{"first": ["sms", "email"]}, *in_person])  # promised in two days, asked after two hours
     survey, step, at = said(asked, new(asked))
     survey, step, at = said(asked, told(asked, survey, step, "accepted", at))
     assert (step.kind, at) == ("call", MONDAY + 4 * HOUR)
@@ -340,7 +341,8 @@ def test_every_survey_ends_says_each_step_once_and_nothing_in_quiet_time(
     delays: list[int],
 ) -> None:
     """A whole life: steps come up late by some minutes, and deliveries go as fortune will have it."""
-    asked = rule({"quiet": quiet, "timezone": zone, "holidays": None}, send={"after": "2h", "within": f"{within}h"})
+    send = {"after": "2h", "within": f"{within}h"}
+    asked = rule({"quiet": quiet, "timezone": zone, "holidays": None}, send=send, steps=steps_within(within))
     survey, steps = new(asked, tuple(sorted(channels)), closed_at), list[int]()
     for delay in (*delays, 0, 0, 0, 0, 0, 0, 0, 0):
         if survey.state not in OPEN:

@@ -13,7 +13,7 @@ from services.contracts.language.scores import Scores
 from services.contracts.language.steps import CallStep, ReminderStep, Send, Steps, VisitStep, step_kind
 from services.contracts.language.timing import EveryText, ReadyText
 from services.contracts.part import Part, wrong
-from services.contracts.quantities import ShareText, Span, SpanText, Unit, not_shorter
+from services.contracts.quantities import ShareText, Span, SpanText, Unit, is_longer
 from services.contracts.questionnaire import Identifier, Words
 
 On = Literal[
@@ -123,11 +123,7 @@ class Survey(Part):
         closes, deadline = _usual(self.send.after) + _usual(self.expires), _usual(self.send.within)
         for step in self.steps:
             before = step.call if isinstance(step, CallStep) else step.visit if isinstance(step, VisitStep) else None
-            if (
-                before is not None
-                and not_shorter(before, self.send.within)
-                and not not_shorter(self.send.within, before)
-            ):
+            if before is not None and is_longer(before, self.send.within):
                 what = f"the {step_kind(step)} ({before} before the deadline, which is {self.send.within} away)"
                 remedy = f"Write less than {self.send.within} before the deadline, or make `within` longer"
                 raise wrong(f"{what} would come before the promise begins", remedy, at=("steps",))
