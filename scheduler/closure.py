@@ -15,6 +15,8 @@ from services.contracts.tickets import Contact, TicketClosed, TicketDecided
 
 MACHINE = "scheduler"
 """Who decides and moves things where no person did."""
+COMPLAINT = "complaint handled"
+"""The kind of occasion by which it is known that a customer complained."""
 
 
 class Key(NamedTuple):

@@ -8,7 +8,18 @@ from functools import partial
 from scheduler import store
 from scheduler.addressee import renumbered, turns_of
 from scheduler.audience import Customer
-from scheduler.closure import Closure, Key, People, closing_of, decided, gather, merge, occasion_of, successions
+from scheduler.closure import (
+    COMPLAINT,
+    Closure,
+    Key,
+    People,
+    closing_of,
+    decided,
+    gather,
+    merge,
+    occasion_of,
+    successions,
+)
 from scheduler.dossier import Change, Dossier
 from scheduler.handlers.surveys import due_row, load, save
 from scheduler.ledger import Entry, enter, enter_again
@@ -22,8 +33,6 @@ from services.database import Transaction
 from services.errors import Unavailable
 from services.house import House
 from services.identifiers import uuid7
-
-COMPLAINT = "complaint handled"
 
 
 async def take_closings(house: House, transaction: Transaction, events: Sequence[TicketClosed]) -> None:
@@ -90,14 +99,17 @@ def _told(
     rules: Sequence[Rule], heard: Mapping[Key, Closing], known: Mapping[Key, Closure], register: Mapping[str, Customer]
 ) -> dict[Key, Closing]:
     """What was heard together with what is known, addressed to those who are asked about it."""
+    here: dict[tuple[str, ...], list[Closing]] = {}
+    for key, each in known.items():
+        if each.closing is not None:
+            here.setdefault(key[:2], []).append(each.closing)
     told: dict[Key, Closing] = {}
     for key, closing in heard.items():
         before = known.get(key)
         event = merge(before.closing if before is not None else None, closing)
         turns = turns_of(rules, event, register.get(event.facts.customer or ""))
         if event.on != TICKET:
-            here = [each.closing for each in known.values() if each.closing is not None and each.key[:2] == key[:2]]
-            turns = renumbered(turns, here)
+            turns = renumbered(turns, here.get(key[:2], ()))
         told |= {Key(*turn[:3]): turn for turn in turns}
     return told
 

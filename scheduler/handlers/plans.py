@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import get_args
@@ -13,9 +13,10 @@ import structlog
 from scheduler import store
 from scheduler.calendar import almanac
 from scheduler.handlers.closures import find_people, record
+from scheduler.handlers.surveys import pinned_rules
 from scheduler.ledger import enter
 from scheduler.plan import Standing, Wave, standing
-from scheduler.policy import Closing, Rule, rules_of
+from scheduler.policy import Closing, Rule
 from scheduler.store import customers, plans
 from scheduler.survey import GRACE
 from scheduler.wave import decide_turn, draw_up, is_at_rest, is_lost, known_since, replace_lost, to_draw, turns
@@ -126,7 +127,7 @@ async def open_plans(house: House, transaction: Transaction) -> int:
     units = await plans.claim_turns(transaction, MOST)
     if not units:
         return 0
-    rules = await _rules(transaction, units)
+    rules = await pinned_rules(transaction, units)
     register = await customers.find_customers(transaction, {row["customer"] for row in units})
     asked: list[tuple[Rule, Closing, tuple[str, int] | None]] = []
     for row in units:
@@ -151,13 +152,6 @@ def _layer(row: Record) -> tuple[str, int] | None:
     if row["layer"] is None:
         return None
     return f"{row['policy']}/{row['survey']}/{row['term']}/{row['layer']}", row["layer_size"]
-
-
-async def _rules(transaction: Transaction, units: Sequence[Record]) -> Mapping[tuple[str, int, str], Rule]:
-    documents = await store.find_policies(transaction, {(row["policy"], row["version"]) for row in units})
-    return {
-        (*version, rule.name): rule for version, document in documents.items() for rule in rules_of(*version, document)
-    }
 
 
 async def replace_lost_units(house: House, transaction: Transaction) -> int:

@@ -26,12 +26,17 @@ MOST = 1_000
 async def load(transaction: Transaction, surveys: Iterable[UUID]) -> list[Dossier]:
     """Surveys with what they are about, kept from other workers until the commit."""
     rows = await store.lock_surveys(transaction, surveys)
+    rules = await pinned_rules(transaction, rows)
+    return [_dossier(row, rules[row["policy"], row["version"], row["name"]]) for row in rows]
+
+
+async def pinned_rules(transaction: Transaction, rows: Iterable[Record]) -> dict[tuple[str, int, str], Rule]:
+    """The rules of the versions that rows name as `policy` and `version`, by policy, version and survey."""
     versions = {(row["policy"], row["version"]) for row in rows}
     documents = await store.find_policies(transaction, versions) if versions else {}
-    rules = {
+    return {
         (*version, rule.name): rule for version, document in documents.items() for rule in rules_of(*version, document)
     }
-    return [_dossier(row, rules[row["policy"], row["version"], row["name"]]) for row in rows]
 
 
 def _dossier(row: Record, rule: Rule) -> Dossier:

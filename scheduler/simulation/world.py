@@ -18,7 +18,7 @@ from scheduler.addressee import turns_of
 from scheduler.again import Answer, asked_again
 from scheduler.audience import Customer
 from scheduler.calendar import almanac
-from scheduler.closure import Closure, Key, People
+from scheduler.closure import COMPLAINT, Closure, Key, People
 from scheduler.dossier import Change, Dossier
 from scheduler.ledger import Entry, enter
 from scheduler.policy import CALENDAR, Closing, PlannedStep, Rule, decide, decide_by
@@ -48,7 +48,6 @@ class Deed(NamedTuple):
     what: str
 
 
-COMPLAINT = "complaint handled"
 _SAID_BY: dict[Channel | None, ResponseChannel] = {"call": "telephone", "visit": "visit"}
 Do = Callable[..., None]
 
