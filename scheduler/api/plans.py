@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 
 from scheduler import store
 from scheduler.api.approval import Moment
-from scheduler.api.doors import Cursor, Limit, Readers, SchedulerTransaction
+from scheduler.api.doors import Cursor, Limit, Readers, SchedulerTransaction, must_be_in_order
 from scheduler.api.plan_items import (
     ApprovalBody,
     ApprovalItem,
@@ -49,8 +49,7 @@ async def list_plans(
     limit: Limit = 50,
 ) -> Page[PlanItem]:
     """Plans that were drawn up, those that open last first."""
-    if from_ is not None and to is not None and from_ > to:
-        raise Problem(422, "invalid", "`from` lies after `to`.")
+    must_be_in_order(from_, to)
     after = decode_cursor(cursor, tuple[datetime, UUID]) if cursor is not None else None
     query = plans.PlanQuery(policy, survey, standing, from_, to, after)
     rows = await plans.list_plans(transaction, query, limit + 1)

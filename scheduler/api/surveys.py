@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from scheduler import store
-from scheduler.api.doors import Cursor, Limit, Readers, SchedulerTransaction
+from scheduler.api.doors import Cursor, Limit, Readers, SchedulerTransaction, must_be_in_order
 from scheduler.survey import State
 from services.database import Record
 from services.errors import Problem
@@ -79,8 +79,7 @@ async def list_surveys(
     limit: Limit = 50,
 ) -> Page[SurveyItem]:
     """Surveys, the latest first."""
-    if from_ is not None and to is not None and from_ > to:
-        raise Problem(422, "invalid", "`from` lies after `to`.")
+    must_be_in_order(from_, to)
     after = decode_cursor(cursor, tuple[UUID])[0] if cursor is not None else None
     rows = await store.list_surveys(transaction, store.SurveyQuery(after, state, from_, to), limit + 1)
     items = [SurveyItem(**row) for row in rows[:limit]]
